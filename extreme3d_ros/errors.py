@@ -1,0 +1,25 @@
+"""What can go wrong for a user, each with the command line's exit status. The message says what to do."""
+
+
+class Extreme3DError(Exception):
+    """Base of the errors that are the user's to mend; the message is one line and says how."""
+
+    exit_status = 1
+
+
+class InputError(Extreme3DError):
+    """Wrong use, or input that cannot be read."""
+
+    exit_status = 2
+
+
+class NoFaceError(Extreme3DError):
+    """An image shows no face."""
+
+    exit_status = 3
+
+
+class ModelFileError(Extreme3DError):
+    """A model or engine file is missing or broken."""
+
+    exit_status = 4

@@ -1,0 +1,134 @@
+"""The records that travel the road: image -> face -> crop -> foundation -> layers -> mesh.
+
+All lengths are metres; 3D points are in the camera's optical frame (x right, y down, z forward) unless a name says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from extreme3d_ros.camera import Camera
+
+#: Side of the square face crop, in pixels: the size of the bump map (Table 2 of the paper).
+CROP_SIZE = 512
+
+#: Occlusion labels of a crop's pixel (CONTRACT.md).
+NOT_FACE, VISIBLE, HIDDEN, TURNED_AWAY = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera image. image: (H, W, 3) uint8, BGR, undistorted; camera: its intrinsics."""
+
+    image: np.ndarray
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detected face, in image pixels.
+
+    bbox: (x, y, w, h); points: (468, 2) MediaPipe's mesh points; score: the detector's, 0..1.
+    """
+
+    bbox: tuple[float, float, float, float]
+    points: np.ndarray
+    score: float
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The square face crop as a virtual camera. image: (512, 512, 3) uint8, BGR; crop_to_image: (3, 3), homogeneous."""
+
+    image: np.ndarray
+    camera: Camera
+    crop_to_image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """F = s + e (Eqs. 1 and 2) posed in the camera's frame.
+
+    vertices: (V, 3) float32; R (3, 3), t (3,): the pose, p_camera = R p_model + t.
+    """
+
+    vertices: np.ndarray
+    R: np.ndarray
+    t: np.ndarray
+
+    def to_model(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 3) from the camera's frame to the model's frame (frontal)."""
+        return ((points - self.t) @ self.R).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """shape: (99,) alpha of Eq. 1; expression: (29,) eta of Eq. 2; both in standard deviations."""
+
+    shape: np.ndarray
+    expression: np.ndarray
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What is layered on the foundation, on the crop's pixels (all 512 x 512).
+
+    bump: float32 metres, positive towards the camera (0 off the face); mask: uint8, 255 = visible face skin;
+    occlusion: uint8 labels NOT_FACE, VISIBLE, HIDDEN, TURNED_AWAY.
+    """
+
+    bump: np.ndarray
+    mask: np.ndarray
+    occlusion: np.ndarray
+
+    @property
+    def occluded_fraction(self) -> float:
+        """Share of the face's visible side that an object hides, 0..1."""
+        hidden = np.count_nonzero(self.occlusion == HIDDEN)
+        side = hidden + np.count_nonzero(self.occlusion == VISIBLE)
+        return hidden / side if side else 1.0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that the fast path says of one face in one frame. confidence: 0..1; timings_ms: per stage."""
+
+    face: Face
+    crop: Crop
+    foundation: Foundation
+    coefficients: Coefficients
+    layers: Layers
+    confidence: float
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FaceMesh:
+    """A triangle mesh in the camera's frame.
+
+    vertices: (N, 3) float32; faces: (T, 3) int32, counter-clockwise seen from outside; normals: (N, 3) float32 unit;
+    colors: (N, 3) uint8 RGB; seen: (N,) bool, where the colour and the position come from the image itself.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    normals: np.ndarray
+    colors: np.ndarray
+    seen: np.ndarray
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What completion makes of an observation.
+
+    bump: (512, 512) float32, the bump map after hole filling; with_bump: the dense visible surface before completion
+    (None unless asked for); sparse: the foundation's topology after soft symmetry; mesh: the finished mesh.
+    """
+
+    bump: np.ndarray
+    with_bump: FaceMesh | None
+    sparse: FaceMesh
+    mesh: FaceMesh
+    timings_ms: dict[str, float] = field(default_factory=dict)
