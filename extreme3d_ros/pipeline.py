@@ -2,26 +2,109 @@
 
 from __future__ import annotations
 
-from extreme3d_ros.records import Completed, Crop, Foundation, Frame, Layers, Observation
+import time
+from contextlib import contextmanager
+
+import numpy as np
+
+from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
+from extreme3d_ros.records import VISIBLE, Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
+from extreme3d_ros.stages.bump import ShapeFromShading
+from extreme3d_ros.stages.crop import FaceCrop
+from extreme3d_ros.stages.detection import Detection
+from extreme3d_ros.stages.foundation import FoundationFit
+from extreme3d_ros.stages.hole_filling import MirrorFilling
+from extreme3d_ros.stages.occlusion import SkinSegmenter
+from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
+from extreme3d_ros.stages.surface import SurfaceRaster
+from extreme3d_ros.stages.zipper import finish, visible_surface
 
 
 class FastPath:
-    """detection - crop - foundation - raster - occlusion - bump."""
+    """detection - crop - foundation - raster - occlusion - bump, for every frame."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model: FaceModel):
+        self._detection = Detection()
+        self._crop = FaceCrop(model)
+        self._foundation = FoundationFit(model)
+        self._raster = SurfaceRaster(model)
+        self._occlusion = SkinSegmenter(model)
+        self._bump = ShapeFromShading()
 
-    def __call__(self, frame: Frame, max_faces: int = 1) -> list[Observation]:
-        """The faces of a frame, largest first; an empty list where there is none."""
-        raise NotImplementedError
+    def __call__(self, frame: Frame, max_faces: int | None = 1) -> list[Observation]:
+        """The faces of a frame, largest first (None: all of them); an empty list where there is none."""
+        timings: dict[str, float] = {}
+        with timed(timings, "detection"):
+            faces = self._detection(frame.image)
+        return [self._observe(frame, face, dict(timings)) for face in faces[:max_faces]]
+
+    def _observe(self, frame: Frame, face: Face, timings: dict[str, float]) -> Observation:
+        with timed(timings, "crop"):
+            crop = self._crop(frame, face)
+        with timed(timings, "foundation"):
+            foundation, coefficients, confidence = self._foundation(face, frame.camera)
+        with timed(timings, "raster"):
+            surface = self._raster(foundation, crop)
+        with timed(timings, "occlusion"):
+            occlusion = self._occlusion(crop, surface)
+        with timed(timings, "bump"):
+            bump = self._bump(crop, surface, occlusion)
+        layers = Layers(bump, (occlusion == VISIBLE).astype("uint8") * 255, occlusion)
+        return Observation(face, crop, foundation, coefficients, surface, layers, confidence, timings)
+
+    def close(self) -> None:
+        """Frees the networks."""
+        self._detection.close()
 
 
 class Completion:
-    """hole filling - soft symmetry - zipper."""
+    """hole filling - soft symmetry - zipper, for the newest observation."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model: FaceModel):
+        self._raster = SurfaceRaster(model)
+        self._filling = MirrorFilling(model)
+        self._topology = dense_topology(model)
+        self._symmetry = SoftSymmetry(self._topology)
 
-    def __call__(self, crop: Crop, foundation: Foundation, layers: Layers, *, intermediates: bool = False) -> Completed:
-        """The finished mesh of one observation; intermediates: also the dense visible surface before completion."""
-        raise NotImplementedError
+    def __call__(self, crop: Crop, foundation: Foundation, layers: Layers) -> Completed:
+        """The finished mesh of one observation."""
+        timings: dict[str, float] = {}
+        with timed(timings, "hole_filling"):
+            # The foundation's raster isn't sent between the nodes: making it anew takes less than sending it would.
+            surface = self._raster(foundation, crop)
+            bump = self._filling(crop, foundation, layers, surface)
+        with timed(timings, "soft_symmetry"):
+            detailed = self._symmetry(crop, foundation, bump, layers.occlusion, surface)
+        with timed(timings, "zipper"):
+            mesh = finish(detailed, self._topology, crop)
+        return Completed(bump, mesh, timings)
+
+
+class Intermediates:
+    """The paper's meshes on the way to the finished one, for those who want them as files."""
+
+    def __init__(self, model: FaceModel):
+        self._topology = sparse_topology(model)
+        self._symmetry = SoftSymmetry(self._topology)
+
+    def foundation(self, seen: Observation) -> FaceMesh:
+        """F = s + e with the image's colours."""
+        return self.sparse(seen, np.zeros_like(seen.layers.bump))
+
+    def with_bump(self, seen: Observation) -> FaceMesh:
+        """The dense mesh D of the visible side, a vertex a pixel (Eq. 4), before completion."""
+        return visible_surface(seen.crop, seen.layers, seen.surface)
+
+    def sparse(self, seen: Observation, bump: np.ndarray) -> FaceMesh:
+        """R: the foundation's vertices after soft symmetry. bump: (512, 512) metres, after hole filling."""
+        detailed = self._symmetry(seen.crop, seen.foundation, bump, seen.layers.occlusion, seen.surface)
+        return finish(detailed, self._topology, seen.crop)
+
+
+@contextmanager
+def timed(timings: dict[str, float], stage: str):
+    """Adds the milliseconds that a block takes to `timings`, under its stage's name."""
+    start = time.perf_counter()
+    yield
+    timings[stage] = (time.perf_counter() - start) * 1e3

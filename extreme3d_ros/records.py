@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from extreme3d_ros.camera import Camera
+from extreme3d_ros.geometry.raster import Raster
 
 #: Side of the square face crop, in pixels: the size of the bump map (Table 2 of the paper).
 CROP_SIZE = 512
@@ -72,6 +73,19 @@ class Coefficients:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """The foundation as the crop's pixels see it.
+
+    raster: depth, triangle, barycentric coordinates; normals: (H, W, 3) unit, camera frame; facing: (H, W) cosine
+    between the normal and the direction to the camera (negative: a back side is seen; 0 off the face).
+    """
+
+    raster: Raster
+    normals: np.ndarray
+    facing: np.ndarray
+
+
+@dataclass(frozen=True)
 class Layers:
     """What is layered on the foundation, on the crop's pixels (all 512 x 512).
 
@@ -99,6 +113,7 @@ class Observation:
     crop: Crop
     foundation: Foundation
     coefficients: Coefficients
+    surface: Surface
     layers: Layers
     confidence: float
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -123,12 +138,10 @@ class FaceMesh:
 class Completed:
     """What completion makes of an observation.
 
-    bump: (512, 512) float32, the bump map after hole filling; with_bump: the dense visible surface before completion
-    (None unless asked for); sparse: the foundation's topology after soft symmetry; mesh: the finished mesh.
+    bump: (512, 512) float32, the bump map after hole filling; mesh: the finished mesh, of the same triangles for every
+    face, its first V vertices those of the foundation; timings_ms: per stage.
     """
 
     bump: np.ndarray
-    with_bump: FaceMesh | None
-    sparse: FaceMesh
     mesh: FaceMesh
     timings_ms: dict[str, float] = field(default_factory=dict)

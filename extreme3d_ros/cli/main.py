@@ -1,0 +1,88 @@
+"""The command line `extreme3d` (CONTRACT.md)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from extreme3d_ros import __version__
+from extreme3d_ros.errors import Extreme3DError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except Extreme3DError as error:
+        print(f"extreme3d: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("extreme3d", description="Detailed 3D faces from images, through occlusions.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_reconstruct(commands.add_parser("reconstruct", help="meshes, maps and a figure of the faces in images"))
+    _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
+    _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
+    return parser
+
+
+def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if need be")
+    parser.add_argument("--faces", choices=["largest", "all"], default="largest")
+    parser.add_argument("--camera-info", metavar="YAML", help="calibration in the format of ROS camera_calibration")
+    parser.add_argument("--no-complete", action="store_true", help="stop before hole filling and soft symmetry")
+    _add_engine_options(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=_reconstruct)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        default="astronaut",
+        help="an image, a video, a camera's number, an image topic (/...), or 'astronaut' (scikit-image's picture)",
+    )
+    parser.add_argument("--rate", type=float, default=15.0, help="images a second that the source sends")
+    parser.add_argument("--seconds", type=float, help="stop after so many seconds of meshes; else at Ctrl-C")
+    parser.add_argument("--out", metavar="DIR", help="folder for the last mesh, its figure and the table of rates")
+    parser.set_defaults(run=_run)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", help="an image with a face; default: scikit-image's astronaut at 640 x 480")
+    parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--json", action="store_true")
+    _add_engine_options(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", choices=["default"], default="default", help="which networks to run")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="the default profile runs on the CPU alone"
+    )
+
+
+# The commands are imported when they run: each needs seconds of imports that the others do without.
+def _reconstruct(arguments) -> int:
+    from extreme3d_ros.cli.reconstruct import reconstruct
+
+    return reconstruct(arguments)
+
+
+def _run(arguments) -> int:
+    from extreme3d_ros.cli.run import run
+
+    return run(arguments)
+
+
+def _bench(arguments) -> int:
+    from extreme3d_ros.cli.bench import bench
+
+    return bench(arguments)

@@ -1,0 +1,123 @@
+"""`extreme3d reconstruct`: images in, meshes, maps, figure and numbers out (CONTRACT.md)."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from extreme3d_ros.cli.images import frame_of, read_camera, read_image
+from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
+from extreme3d_ros.face_model import FaceModel, load_face_model
+from extreme3d_ros.output.atomic import write_bytes
+from extreme3d_ros.output.document import document, face_entry
+from extreme3d_ros.output.figure import figure
+from extreme3d_ros.output.ply import write_ply
+from extreme3d_ros.pipeline import Completion, FastPath, Intermediates, timed
+from extreme3d_ros.records import Completed, FaceMesh, Foundation, Frame, Observation
+from extreme3d_ros.stages.bump import encode
+
+
+def reconstruct(arguments) -> int:
+    """Runs the command; the exit status is that of the worst image."""
+    _refuse_equal_stems(arguments.images)
+    out = _output_folder(arguments.out)
+    calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
+    job = Reconstruction(out, load_face_model(), arguments.faces == "all", not arguments.no_complete)
+    worst = 0
+    several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
+    for path in tqdm(arguments.images, disable=not several, unit="image"):
+        try:
+            job(Path(path).stem, frame_of(read_image(path), calibration), path)
+        except Extreme3DError as error:
+            tqdm.write(f"extreme3d: {error}", file=sys.stderr)
+            worst = max(worst, error.exit_status, key=_severity)
+    return worst
+
+
+class Reconstruction:
+    """Turns frames into a folder of files."""
+
+    def __init__(self, out: Path, model: FaceModel, every_face: bool, complete: bool):
+        self._out, self._model, self._every_face = out, model, every_face
+        self._fast = FastPath(model)
+        self._intermediates = Intermediates(model)
+        self._completion = Completion(model) if complete else None
+
+    def __call__(self, stem: str, frame: Frame, source: str) -> None:
+        """Writes all files of one image. Raises NoFaceError where it shows no face."""
+        observations = self._fast(frame, None if self._every_face else 1)
+        if not observations:
+            raise NoFaceError(f"{source}: no face found; use an image in which a face is upright and not tiny")
+        names = [f"{stem}_face{number}" if number else stem for number in range(len(observations))]
+        entries = [self._face(name, frame, seen) for name, seen in zip(names, observations)]
+        write_bytes(self._out / f"{stem}.json", document(frame, entries))
+
+    def _face(self, name: str, frame: Frame, seen: Observation) -> dict:
+        """Writes one face's files and returns what the image's JSON says of it."""
+        completed = self._completion(seen.crop, seen.foundation, seen.layers) if self._completion else None
+        entry = face_entry(self._model, frame, seen, completed)
+        with timed(entry["timings_ms"], "output"):
+            self._meshes(name, seen, completed)
+            self._maps(name, seen, completed)
+        return entry
+
+    def _meshes(self, name: str, seen: Observation, completed: Completed | None) -> None:
+        self._both_frames(name, "foundation", seen.foundation, self._intermediates.foundation(seen))
+        write_ply(self._intermediates.with_bump(seen), self._out / f"{name}_withBump_aligned.ply")
+        if completed is not None:
+            sparse = frontal(self._intermediates.sparse(seen, completed.bump), seen.foundation)
+            write_ply(sparse, self._out / f"{name}_sparse_full_frontal.ply")
+            self._both_frames(name, "final", seen.foundation, completed.mesh)
+
+    def _both_frames(self, name: str, kind: str, foundation: Foundation, mesh: FaceMesh) -> None:
+        write_ply(mesh, self._out / f"{name}_{kind}_aligned.ply")
+        write_ply(frontal(mesh, foundation), self._out / f"{name}_{kind}_frontal.ply")
+
+    def _maps(self, name: str, seen: Observation, completed: Completed | None) -> None:
+        layers = seen.layers
+        bump = completed.bump if completed else layers.bump
+        mesh = (completed.mesh.vertices, completed.mesh.faces) if completed else None
+        panels = figure(seen.crop, seen.foundation, layers, mesh, self._model.faces)
+        arrays = {"bump": bump, "bump_raw": layers.bump, "mask": layers.mask, "occlusion": layers.occlusion}
+        data = io.BytesIO()
+        np.savez_compressed(data, **arrays, crop_to_image=seen.crop.crop_to_image)
+        write_bytes(self._out / f"{name}_layers.npz", data.getvalue())
+        write_bytes(self._out / f"{name}_bump.png", png(encode(bump)))
+        write_bytes(self._out / f"{name}_figure.png", png(panels))
+
+
+def frontal(mesh: FaceMesh, foundation: Foundation) -> FaceMesh:
+    """A mesh of the camera's frame in the model's frame."""
+    normals = (mesh.normals @ foundation.R).astype(np.float32)
+    return replace(mesh, vertices=foundation.to_model(mesh.vertices), normals=normals)
+
+
+def png(image: np.ndarray) -> bytes:
+    """An image as PNG."""
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def _output_folder(path: str) -> Path:
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror}; name another with --out") from error
+    return Path(path)
+
+
+def _refuse_equal_stems(images: list[str]) -> None:
+    stem, count = Counter(Path(path).stem for path in images).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{count} images are named {stem}: their files would overwrite each other; rename them")
+
+
+def _severity(status: int) -> int:
+    """A broken installation weighs more than unreadable input, and that more than an image without a face."""
+    return [0, NoFaceError.exit_status, InputError.exit_status, ModelFileError.exit_status].index(status)

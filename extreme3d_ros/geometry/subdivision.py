@@ -1,0 +1,65 @@
+"""Loop subdivision (Loop 1987, with Warren's weights) as a sparse matrix, so that it costs one product a frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def loop(faces: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
+    """One step of subdivision of a manifold mesh of `count` vertices, with or without boundary.
+
+    faces: (T, 3). Returns the matrix (count + E, count), float32, that makes the fine vertices from the coarse ones
+    (the first `count` stem from the coarse vertices, the others from the E edges), the fine faces (4 T, 3) int32, and
+    the edges (E, 2), smaller index first.
+    """
+    corners = np.asarray(faces, np.int64)
+    half_edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+    opposite = np.concatenate([corners[:, 2], corners[:, 0], corners[:, 1]])
+    edges, edge_of, uses = np.unique(np.sort(half_edges, axis=1), axis=0, return_inverse=True, return_counts=True)
+    edge_of = edge_of.ravel()
+    if uses.max(initial=0) > 2:
+        raise ValueError("an edge with more than two triangles: the mesh is not manifold")
+    odd = _edge_rows(edges, edge_of, opposite, uses == 1, count)
+    even = _vertex_rows(edges, uses == 1, count)
+    ab, bc, ca = (count + edge_of.reshape(3, -1)).astype(np.int64)
+    a, b, c = corners.T
+    fine = np.stack([a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca], axis=1).reshape(-1, 3)
+    return sp.vstack([even, odd]).tocsr().astype(np.float32), fine.astype(np.int32), edges
+
+
+def _edge_rows(edges, edge_of, opposite, boundary, count):
+    """New vertices on the edges: 3/8 of each end and 1/8 of each opposite corner; the middle on the boundary."""
+    index = np.arange(len(edges))
+    end = np.where(boundary, 0.5, 0.375)
+    inner = ~boundary[edge_of]
+    rows = np.concatenate([index, index, edge_of[inner]])
+    columns = np.concatenate([edges[:, 0], edges[:, 1], opposite[inner]])
+    values = np.concatenate([end, end, np.full(inner.sum(), 0.125)])
+    return sp.csr_matrix((values, (rows, columns)), shape=(len(edges), count))
+
+
+def _vertex_rows(edges, boundary, count):
+    """Old vertices: drawn towards their neighbours; on the boundary towards the two along it only."""
+    adjacency = _symmetric(edges, count)
+    along = _symmetric(edges[boundary], count)
+    degree = np.asarray(adjacency.sum(1)).ravel()
+    on_boundary = np.asarray(along.sum(1)).ravel() > 0
+    beta = np.where(degree == 3, 3 / 16, 3 / (8 * np.maximum(degree, 1)))
+    inner = sp.diags(np.where(on_boundary, 0.0, beta)) @ adjacency
+    outer = sp.diags(np.where(on_boundary, 0.125, 0.0)) @ along
+    pulled = inner + outer
+    return pulled + sp.diags(1 - np.asarray(pulled.sum(1)).ravel())
+
+
+def _symmetric(edges, count):
+    rows, columns = np.concatenate([edges, edges[:, ::-1]]).T
+    return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
+
+
+def neighbour_means(faces: np.ndarray, count: int) -> sp.csr_matrix:
+    """The matrix (count, count), float32, that replaces each vertex's value by the mean over itself and its neighbours."""
+    corners = np.asarray(faces, np.int64)
+    edges = np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), 1), axis=0)
+    ring = _symmetric(edges, count) + sp.identity(count)
+    return (sp.diags(1 / np.asarray(ring.sum(1)).ravel()) @ ring).tocsr().astype(np.float32)

@@ -1,0 +1,87 @@
+"""The figure a person looks at: input, mask, bump map, foundation, final front, final side."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from extreme3d_ros.camera import Camera
+from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.raster import rasterize
+from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Crop, Foundation, Layers
+from extreme3d_ros.stages.bump import encode
+
+_PANEL = 400
+_CLAY = np.array([196.0, 205.0, 214.0])  # BGR
+_BACKGROUND = 32
+#: Model frame (y up, z out of the face) to a camera that looks at the face (y down, z forward).
+_FRONT = np.diag([1.0, -1.0, -1.0])
+
+
+def figure(
+    crop: Crop, foundation: Foundation, layers: Layers, mesh: tuple | None, faces: np.ndarray
+) -> np.ndarray:
+    """The six panels side by side, (450, 2400, 3) uint8 BGR; the first four where there is no mesh.
+
+    mesh: vertices (N, 3) in the camera's frame and triangles (T, 3) of the finished mesh; faces: the foundation's.
+    """
+    panels = {
+        "input": crop.image,
+        "mask": _tinted(crop.image, layers.occlusion),
+        "bump map": encode(layers.bump),
+        "foundation": clay(foundation.vertices, faces, crop.camera),
+    }
+    if mesh is not None:
+        frontal = foundation.to_model(mesh[0])
+        panels["final, front"] = view(frontal, mesh[1], 0.0)
+        panels["final, side"] = view(frontal, mesh[1], np.radians(_seen_side(foundation.R) * 60))
+    return np.hstack([_panel(title, image) for title, image in panels.items()])
+
+
+def view(vertices: np.ndarray, faces: np.ndarray, yaw: float, size: int = _PANEL) -> np.ndarray:
+    """A mesh (N, 3) of the model's frame in clay, its head turned by `yaw` radians, seen from 0.9 m: BGR."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    centre = (vertices.min(0) + vertices.max(0)) / 2
+    posed = (vertices - centre) @ turn.T @ _FRONT.T + [0.0, 0.0, 0.9]
+    return clay(posed, faces, Camera(np.array([[size * 3.6, 0, size / 2], [0, size * 3.6, size / 2], [0, 0, 1]]), size, size))
+
+
+def clay(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
+    """A mesh (N, 3) of the camera's frame in matt clay, lit from above and beside the camera: (H, W, 3) uint8 BGR."""
+    raster = rasterize(vertices, faces, camera)
+    normals = raster.interpolate(faces, vertex_normals(vertices, faces))
+    normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
+    shade = sum(strength * np.clip(normals @ _unit(light), 0, None) for strength, light in _LIGHTS)
+    image = np.full((*raster.covered.shape, 3), float(_BACKGROUND))
+    image[raster.covered] = (_CLAY * (0.08 + shade[..., None]))[raster.covered]
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+_LIGHTS = ((0.70, (-0.7, -0.6, -0.7)), (0.35, (0.8, -0.1, -0.8)))
+
+
+def _unit(vector) -> np.ndarray:
+    return np.asarray(vector) / np.linalg.norm(vector)
+
+
+def _seen_side(R: np.ndarray) -> float:
+    """+1 or -1: the turn that shows the half of the face that the camera saw."""
+    return 1.0 if R[0, 2] > 0 else -1.0
+
+
+def _tinted(image: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
+    """The crop with visible skin in green, hidden parts in red, parts turned away in blue."""
+    tint = image.astype(np.float32) * 0.55
+    for label, colour in ((VISIBLE, (0, 200, 0)), (HIDDEN, (0, 0, 255)), (TURNED_AWAY, (255, 80, 0))):
+        tint[occlusion == label] += 0.45 * np.array(colour, np.float32)
+    return tint.astype(np.uint8)
+
+
+def _panel(title: str, image: np.ndarray) -> np.ndarray:
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    image = cv2.resize(image, (_PANEL, _PANEL), interpolation=cv2.INTER_AREA)
+    caption = np.full((50, _PANEL, 3), 255, np.uint8)
+    cv2.putText(caption, title, (12, 34), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0, 0, 0), 2, cv2.LINE_AA)
+    return np.vstack([caption, image])

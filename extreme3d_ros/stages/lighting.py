@@ -1,0 +1,46 @@
+"""Spherical-harmonics lighting (Basri and Jacobs 2003): shading of a matt surface as a quadric of its normal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def basis(normals: np.ndarray) -> np.ndarray:
+    """The nine second-order harmonics, unnormalised: (..., 3) unit normals to (..., 9)."""
+    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], axis=-1)
+
+
+def gradient(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Derivative of the shading basis(n) @ light by the normal: (..., 3)."""
+    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+    c = light
+    return np.stack(
+        [
+            c[1] + c[4] * y + c[6] * z + 2 * c[7] * x,
+            c[2] + c[4] * x + c[5] * z - 2 * c[7] * y,
+            c[3] + c[5] * y + c[6] * x + 6 * c[8] * z,
+        ],
+        axis=-1,
+    )
+
+
+def estimate(normals: np.ndarray, intensities: np.ndarray, weights: np.ndarray, *, rounds: int = 4) -> np.ndarray:
+    """The light (9,) that explains intensities (N,) of a surface of even albedo with normals (N, 3).
+
+    Robust (Tukey's weights about the median deviation), and drawn softly towards plain ambient light, so that few or
+    one-sided normals give a tame answer.
+    """
+    A = basis(normals).astype(np.float64)
+    level = np.average(intensities, weights=weights)
+    # Second-order terms are small for real lights: they carry a stronger prior than the directional ones.
+    prior = np.array([0.0, 1, 1, 1, 10, 10, 10, 10, 10]) * 1e-3 * len(A)
+    light = np.zeros(9)
+    robust = weights.astype(np.float64)
+    for _ in range(rounds):
+        weighted = A * robust[:, None]
+        light = np.linalg.solve(weighted.T @ A + np.diag(prior + 1e-9), weighted.T @ intensities)
+        residual = np.abs(A @ light - intensities)
+        limit = 4.685 * 1.4826 * max(np.median(residual), 1e-3 * level)
+        robust = weights * np.clip(1 - (residual / limit) ** 2, 0, None) ** 2
+    return light

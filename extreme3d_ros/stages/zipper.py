@@ -1,0 +1,49 @@
+"""The finished mesh: complete, dense, one connected surface.
+
+The paper zippers a dense mesh of the visible side to the sparse completed one. Here both are one mesh from the start:
+the foundation's triangles, each in four, which is about as dense as the face's pixels; so there is no seam to close,
+and the triangles are the same in every frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from extreme3d_ros.face_model.topology import Topology
+from extreme3d_ros.geometry.depth_mesh import depth_mesh
+from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.sampling import bilinear
+from extreme3d_ros.records import HIDDEN, VISIBLE, Crop, FaceMesh, Layers, Surface
+from extreme3d_ros.stages.soft_symmetry import Detailed
+
+
+def finish(detailed: Detailed, topology: Topology, crop: Crop) -> FaceMesh:
+    """The mesh with normals, and with colours: the image's where seen, else the twin's, else the mean skin's."""
+    skin = detailed.skin[:, None]
+    own = bilinear(crop.image, detailed.pixels)[:, ::-1]
+    mean = np.average(own, axis=0, weights=detailed.skin) if detailed.skin.sum() > 0 else np.full(3, 160.0)
+    twin_skin = skin[topology.mirror]
+    other = twin_skin * own[topology.mirror] + (1 - twin_skin) * mean
+    colors = skin * own + (1 - skin) * other
+    return FaceMesh(
+        detailed.vertices,
+        topology.faces,
+        vertex_normals(detailed.vertices, topology.faces),
+        np.clip(np.rint(colors), 0, 255).astype(np.uint8),
+        detailed.skin > 0,
+    )
+
+
+def visible_surface(crop: Crop, layers: Layers, surface: Surface) -> FaceMesh:
+    """The dense mesh D of Sec. 4.1: a vertex for each pixel of the visible side, its depth by Eq. 4."""
+    side = (layers.occlusion == VISIBLE) | (layers.occlusion == HIDDEN)
+    detailed = surface.raster.depth - layers.bump
+    vertices, faces, pixels = depth_mesh(detailed, side, crop.camera)
+    x, y = pixels.T
+    return FaceMesh(
+        vertices,
+        faces,
+        vertex_normals(vertices, faces),
+        np.ascontiguousarray(crop.image[y, x][:, ::-1]),
+        layers.occlusion[y, x] == VISIBLE,
+    )
