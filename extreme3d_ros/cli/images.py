@@ -52,6 +52,15 @@ def _decoded(data: np.ndarray) -> np.ndarray | None:
 _JPEG = b"\xff\xd8"
 
 
+def demo_image() -> np.ndarray:
+    """scikit-image's astronaut (a NASA photograph in the public domain), (512, 512, 3) uint8 BGR."""
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise InputError("the demo's picture needs scikit-image: pip install 'extreme3d_ros[demo]'") from error
+    return np.ascontiguousarray(data.astronaut()[..., ::-1])
+
+
 def read_camera(path: str | Path) -> tuple[Camera, np.ndarray]:
     """A calibration in the format of ROS camera_calibration: the camera and its distortion coefficients."""
     try:

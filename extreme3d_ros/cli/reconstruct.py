@@ -8,11 +8,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
+from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.cli.images import frame_of, read_camera, read_image
+from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel, load_face_model
 from extreme3d_ros.output.atomic import write_bytes
@@ -26,8 +27,9 @@ from extreme3d_ros.stages.bump import encode
 
 def reconstruct(arguments) -> int:
     """Runs the command; the exit status is that of the worst image."""
+    check_device(arguments)
     _refuse_equal_stems(arguments.images)
-    out = _output_folder(arguments.out)
+    out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
     job = Reconstruction(out, load_face_model(), arguments.faces == "all", not arguments.no_complete)
     worst = 0
@@ -97,19 +99,6 @@ def frontal(mesh: FaceMesh, foundation: Foundation) -> FaceMesh:
     """A mesh of the camera's frame in the model's frame."""
     normals = (mesh.normals @ foundation.R).astype(np.float32)
     return replace(mesh, vertices=foundation.to_model(mesh.vertices), normals=normals)
-
-
-def png(image: np.ndarray) -> bytes:
-    """An image as PNG."""
-    return cv2.imencode(".png", image)[1].tobytes()
-
-
-def _output_folder(path: str) -> Path:
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {path}: {error.strerror}; name another with --out") from error
-    return Path(path)
 
 
 def _refuse_equal_stems(images: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Loop subdivision (Loop 1987, with Warren's weights) as a sparse matrix, so that it costs one product a frame."""
+"""Loop subdivision (Loop 1987) as a sparse matrix, so that it costs one product a frame."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def _vertex_rows(edges, boundary, count):
     along = _symmetric(edges[boundary], count)
     degree = np.asarray(adjacency.sum(1)).ravel()
     on_boundary = np.asarray(along.sum(1)).ravel() > 0
-    beta = np.where(degree == 3, 3 / 16, 3 / (8 * np.maximum(degree, 1)))
+    degree = np.maximum(degree, 1)
+    beta = (5 / 8 - (3 / 8 + np.cos(2 * np.pi / degree) / 4) ** 2) / degree
     inner = sp.diags(np.where(on_boundary, 0.0, beta)) @ adjacency
     outer = sp.diags(np.where(on_boundary, 0.125, 0.0)) @ along
     pulled = inner + outer

@@ -1,0 +1,1 @@
+"""Pure functions between arrays and ROS messages; no node in sight."""

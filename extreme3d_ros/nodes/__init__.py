@@ -1,0 +1,1 @@
+"""Thin lifecycle nodes: parameters, topics, services, diagnostics."""

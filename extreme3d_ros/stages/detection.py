@@ -20,6 +20,8 @@ _THRESHOLD = (
 )
 #: The networks see 128 (detector) and 192 pixels (mesh, of the face alone); a larger image only costs time.
 _LONGEST_SIDE = 1280
+#: Parts smaller than this are not looked at: a face in them has too few pixels for the mesh network.
+_SMALLEST_TILE = 96
 #: Faces the mesh network is run on at most.
 _MOST_FACES = 8
 
@@ -40,11 +42,19 @@ class Detection:
     def __call__(self, image: np.ndarray) -> list[Face]:
         small, scale = _shrink(image, _LONGEST_SIDE)
         rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
-        faces = self._detect(rgb, 0, 0, scale)
-        if not faces:  # the short-range detector misses faces far away: look at overlapping quarters
-            faces = [f for x, y, tile in _tiles(rgb) for f in self._detect(tile, x, y, scale)]
+        faces = self._detect(rgb, 0, 0, scale) or self._search(rgb, scale)
         faces.sort(key=lambda face: -face.bbox[2] * face.bbox[3])
         return _without_overlaps(faces)
+
+    def _search(self, rgb: np.ndarray, scale: float) -> list[Face]:
+        """Faces far away: the detector sees but 128 pixels of an image, so it is shown the image in parts."""
+        for part in (2, 4):
+            found = [f for x, y, tile in _tiles(rgb, part) for f in self._detect(tile, x, y, scale)]
+            if found:  # a tile may cut a face: look again at each as a whole
+                found.sort(key=lambda face: -face.score)
+                whole = [_around(rgb, face, scale) for face in _without_overlaps(found)]
+                return [f for x, y, tile in whole for f in self._detect(tile, x, y, scale)]
+        return []
 
     def close(self) -> None:
         """Frees the networks."""
@@ -74,15 +84,23 @@ def _shrink(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
 
 
-def _tiles(rgb: np.ndarray):
-    """(x, y, tile): squares of half the longer side, overlapping by half; none for an image too small to matter."""
+def _tiles(rgb: np.ndarray, part: int):
+    """(x, y, tile): squares of the longer side / part, overlapping by half; none where they would show no face."""
     height, width = rgb.shape[:2]
-    side = max(height, width) // 2
-    if side < 64:
+    side = max(height, width) // part
+    if side < _SMALLEST_TILE:
         return
     for y in range(0, max(height - side // 2, 1), side // 2):
         for x in range(0, max(width - side // 2, 1), side // 2):
             yield x, y, rgb[y : y + side, x : x + side]
+
+
+def _around(rgb: np.ndarray, face: Face, scale: float):
+    """(x, y, tile): the square three times the size of a face about it."""
+    x, y, w, h = (value / scale for value in face.bbox)
+    half = 1.5 * max(w, h)
+    x0, y0 = max(int(x + w / 2 - half), 0), max(int(y + h / 2 - half), 0)
+    return x0, y0, rgb[y0 : y0 + int(2 * half), x0 : x0 + int(2 * half)]
 
 
 def _detection(detection, size) -> tuple[np.ndarray, float]:

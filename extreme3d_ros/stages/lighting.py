@@ -34,7 +34,7 @@ def estimate(normals: np.ndarray, intensities: np.ndarray, weights: np.ndarray, 
     A = basis(normals).astype(np.float64)
     level = np.average(intensities, weights=weights)
     # Second-order terms are small for real lights: they carry a stronger prior than the directional ones.
-    prior = np.array([0.0, 1, 1, 1, 10, 10, 10, 10, 10]) * 1e-3 * len(A)
+    prior = np.array([0, 1, 1, 1, 5, 5, 5, 5, 5]) * 2e-4 * len(A)
     light = np.zeros(9)
     robust = weights.astype(np.float64)
     for _ in range(rounds):

@@ -41,24 +41,28 @@ def flatten(vertices: np.ndarray, triangles: np.ndarray, midline: np.ndarray) ->
     return solution.reshape(2, count).T
 
 
-def unfold(points: np.ndarray, triangles: np.ndarray, fixed: np.ndarray, rings: int = 8) -> np.ndarray:
+def unfold(points: np.ndarray, triangles: np.ndarray, midline: np.ndarray, rings: int = 8) -> np.ndarray:
     """Replace a planar map (V, 2) around its folded slivers, where a conformal map has some, by Tutte's embedding.
 
-    fixed: vertices that stay. The patch replaced has as few rings of triangles as will do.
+    midline: vertices that only move along u = 0; the other boundary vertices stay. The patch replaced has as few rings
+    of triangles as will do.
     """
     pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     adjacency = (sp.csr_matrix((np.ones(len(pairs)), pairs.T), (len(points), len(points))) > 0).astype(float)
     laplacian = (sp.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency).tocsr()
     folded = signed_areas(points, triangles) <= 0.0
-    stay = np.union1d(fixed, np.concatenate(boundary_loops(triangles)))
+    boundary = np.concatenate(boundary_loops(triangles))
+    stays = (np.union1d(boundary, midline), np.setdiff1d(boundary, midline[1:-1]))  # in u, in v
     for _ in range(rings):
         if not (signed_areas(points, triangles) <= 0.0).any():
             return points
-        moved = np.setdiff1d(triangles[folded], stay)
-        rest = np.setdiff1d(np.arange(len(points)), moved)
         points = points.copy()
-        points[moved] = spsolve(laplacian[moved][:, moved].tocsc(), -(laplacian[moved][:, rest] @ points[rest]))
+        for axis, stay in enumerate(stays):
+            moved = np.setdiff1d(triangles[folded], stay)
+            rest = np.setdiff1d(np.arange(len(points)), moved)
+            pull = laplacian[moved][:, rest] @ points[rest, axis]
+            points[moved, axis] = spsolve(laplacian[moved][:, moved].tocsc(), -pull)
         folded = np.isin(triangles, triangles[folded]).any(1)
     raise ValueError(f"the flattened half face folds over in {(signed_areas(points, triangles) <= 0).sum()} triangles")
 

@@ -18,9 +18,9 @@ from training.face_model.membranes import Membrane, eyeball_depth, span
 #: The outline in ICT's uv square, a superellipse between hair line and chin, in front of the ears.
 OUTLINE_CENTRE, OUTLINE_RADII, OUTLINE_POWER = np.array([0.5, 0.572]), np.array([0.372, 0.355]), 2.8
 #: The inner lips' opening in ICT's uv square.
-MOUTH_UV, MOUTH_REACH = np.array([0.5, 0.4306]), np.array([0.06, 0.02])
+MOUTH_UV, MOUTH_REACH = np.array([0.5, 0.43068]), np.array([0.06, 0.0112])
 #: Spacing of the vertices in metres: near eyes, nose and lips; at the outline; and where one becomes the other.
-FINE, COARSE, FINE_REACH, COARSE_REACH = 1.45e-3, 2.75e-3, 6e-3, 40e-3
+FINE, COARSE, FINE_REACH, COARSE_REACH = 1.5e-3, 3.2e-3, 5e-3, 36e-3
 MEMBRANE_SPACING = 1.7e-3
 SEED = 20180618
 

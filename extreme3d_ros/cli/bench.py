@@ -1,0 +1,94 @@
+"""`extreme3d bench`: what each stage costs on this machine."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+
+import cv2
+import numpy as np
+
+from extreme3d_ros.cli.images import demo_image, frame_of, read_image
+from extreme3d_ros.cli.options import check_device
+from extreme3d_ros.errors import NoFaceError
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.pipeline import Completion, FastPath
+from extreme3d_ros.records import FaceMesh, Frame
+
+_WARM_UP = 3
+
+
+def bench(arguments) -> int:
+    """Runs the command."""
+    check_device(arguments)
+    image = read_image(arguments.image) if arguments.image else vga(demo_image())
+    result = measure(frame_of(image), max(arguments.frames, 1))
+    print(json.dumps(result, indent=1) if arguments.json else _table(result))
+    return 0
+
+
+def measure(frame: Frame, frames: int) -> dict:
+    """Median and 95th percentile in milliseconds of each stage, of both roads, and of writing the Marker."""
+    model = load_face_model()
+    fast, completion = FastPath(model), Completion(model)
+    stages: dict[str, list[float]] = {}
+    for number in range(_WARM_UP + frames):
+        start = time.perf_counter()
+        observations = fast(frame)
+        middle = time.perf_counter()
+        if not observations:
+            raise NoFaceError("the image shows no face: name another with --image")
+        seen = observations[0]
+        completed = completion(seen.crop, seen.foundation, seen.layers)
+        end = time.perf_counter()
+        if number >= _WARM_UP:
+            roads = {"face_node's road": (middle - start) * 1e3, "completion_node's road": (end - middle) * 1e3}
+            for name, ms in {**seen.timings_ms, **completed.timings_ms, **roads}.items():
+                stages.setdefault(name, []).append(ms)
+    marker = _marker_times(completed.mesh, frames)
+    if marker:
+        stages["Marker of 100k triangles"] = marker
+    return {
+        "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
+        "image_size": [frame.camera.width, frame.camera.height],
+        "frames": frames,
+        "mesh": {"vertices": len(completed.mesh.vertices), "triangles": len(completed.mesh.faces)},
+        "ms": {name: _summary(times) for name, times in stages.items()},
+    }
+
+
+def vga(image: np.ndarray) -> np.ndarray:
+    """The upper part of an image as 640 x 480."""
+    height, width = image.shape[:2]
+    return cv2.resize(image[: min(width * 3 // 4, height)], (640, 480), interpolation=cv2.INTER_CUBIC)
+
+
+def _marker_times(mesh: FaceMesh, frames: int) -> list[float]:
+    """Times of serialising a mesh of 100,000 triangles for /face/mesh; none where ROS isn't installed."""
+    try:
+        from std_msgs.msg import Header
+
+        from extreme3d_ros.messages.marker import mesh_to_marker
+    except ImportError:
+        return []
+    faces = np.resize(mesh.faces, (100_000, 3))
+    large = FaceMesh(mesh.vertices, faces, mesh.normals, mesh.colors, mesh.seen)
+    times = []
+    for _ in range(_WARM_UP + frames):
+        start = time.perf_counter()
+        mesh_to_marker(large, Header(frame_id="camera"))
+        times.append((time.perf_counter() - start) * 1e3)
+    return times[_WARM_UP:]
+
+
+def _summary(times: list[float]) -> dict:
+    median, late = np.percentile(times, [50, 95])
+    return {"median": round(float(median), 2), "p95": round(float(late), 2)}
+
+
+def _table(result: dict) -> str:
+    lines = [f"{result['machine']}; {result['frames']} frames of {result['image_size']}; mesh {result['mesh']}"]
+    lines.append(f"{'stage':<28}{'median ms':>10}{'p95 ms':>9}")
+    lines += [f"{name:<28}{t['median']:>10.2f}{t['p95']:>9.2f}" for name, t in result["ms"].items()]
+    return "\n".join(lines)

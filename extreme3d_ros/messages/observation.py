@@ -1,0 +1,76 @@
+"""Observation <-> the messages that carry it from face_node to completion_node; all of equal stamp (CONTRACT.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
+
+from extreme3d_ros.errors import InputError
+from extreme3d_ros.messages.camera_info import camera_info_to_calibration, camera_to_camera_info
+from extreme3d_ros.messages.images import image_to_layer, layer_to_image
+from extreme3d_ros.messages.point_cloud import cloud_to_vertices, vertices_to_cloud
+from extreme3d_ros.messages.pose import from_pose, to_pose
+from extreme3d_ros.records import CROP_SIZE, Crop, Foundation, Layers, Observation
+
+#: What an observation is sent as: topics, relative to the nodes' namespace, and their types.
+TOPICS = {
+    "crop/image": Image,
+    "crop/camera_info": CameraInfo,
+    "bump_map": Image,
+    "mask": Image,
+    "occlusion": Image,
+    "foundation": PointCloud2,
+    "pose": PoseStamped,
+}
+
+
+@dataclass(frozen=True)
+class Received:
+    """What completion needs of an observation."""
+
+    header: Header
+    crop: Crop
+    foundation: Foundation
+    layers: Layers
+
+
+def observation_to_messages(seen: Observation, header: Header) -> dict[str, Callable[[], object]]:
+    """For each of TOPICS what makes its message: called only where someone listens."""
+    layers, foundation = seen.layers, seen.foundation
+    return {
+        "crop/image": lambda: layer_to_image(seen.crop.image, header),
+        "crop/camera_info": lambda: camera_to_camera_info(seen.crop.camera, header),
+        "bump_map": lambda: layer_to_image(layers.bump, header),
+        "mask": lambda: layer_to_image(layers.mask, header),
+        "occlusion": lambda: layer_to_image(layers.occlusion, header),
+        "foundation": lambda: vertices_to_cloud(foundation.vertices, header),
+        "pose": lambda: PoseStamped(header=header, pose=to_pose(foundation.R, foundation.t)),
+    }
+
+
+def messages_to_observation(messages: Mapping[str, object]) -> Received:
+    """The observation in one message of each of TOPICS. Raises InputError where they make none.
+
+    The camera's own image isn't among them, so the crop's place in it is unknown: crop_to_image is the identity.
+    """
+    calibration = camera_info_to_calibration(messages["crop/camera_info"])
+    if calibration is None:
+        raise InputError("crop/camera_info has no intrinsics")
+    image = image_to_layer(messages["crop/image"], "bgr8")
+    layers = Layers(
+        bump=image_to_layer(messages["bump_map"], "32FC1"),
+        mask=image_to_layer(messages["mask"], "mono8"),
+        occlusion=image_to_layer(messages["occlusion"], "mono8"),
+    )
+    for name, layer in {"crop/image": image, **vars(layers)}.items():
+        if layer.shape[:2] != (CROP_SIZE, CROP_SIZE):
+            raise InputError(f"{name} is {layer.shape[1]} x {layer.shape[0]} pixels, not {CROP_SIZE} x {CROP_SIZE}")
+    R, t = from_pose(messages["pose"].pose)
+    foundation = Foundation(cloud_to_vertices(messages["foundation"]), R, t)
+    crop = Crop(image, calibration.camera, np.eye(3))
+    return Received(messages["crop/image"].header, crop, foundation, layers)

@@ -1,0 +1,48 @@
+"""The one-place queue between a node's callbacks and its work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class NewestWorker(Generic[Item]):
+    """A thread that works on the newest thing it was given; what is overtaken before its turn is dropped and counted.
+
+    `work` must not raise.
+    """
+
+    def __init__(self, work: Callable[[Item], None], name: str):
+        self.dropped = 0
+        self._work = work
+        self._changed = threading.Condition()
+        self._slot: list[Item] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def give(self, item: Item) -> None:
+        """Puts an item in the place of the one that waits."""
+        with self._changed:
+            self.dropped += len(self._slot)
+            self._slot = [item]
+            self._changed.notify()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Ends the thread after the item it is at; what waits is left. A thread that doesn't end in time is let be."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._slot or self._closed)
+                if self._closed:
+                    return
+                item = self._slot.pop()
+            self._work(item)

@@ -1,0 +1,204 @@
+"""Where MediaPipe's 468 points lie on our surface, and how far they stray: measured on rendered heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from extreme3d_ros.face_model.model import Embedding
+from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.raster import Raster, rasterize
+from training.face_model.activations import sample_activations
+from training.face_model.build import Build
+from training.face_model.detector import Detector
+from training.face_model.embedding import at_uv, nearest, symmetric
+from training.face_model.modes import expression_offsets
+from training.face_model.render import HeadPainter, View, sample_view
+
+POINTS = 468
+#: Surface seen at a lower cosine than this says little about where a point lies.
+GRAZING = 0.3
+#: A point needs this many sightings on our own area; else it is placed by the whole head, at the rim.
+ENOUGH = 25
+#: Views turned by less than this many degrees give the first answer.
+FRONTAL = 12.0
+#: A point this much (metres) behind the visible surface is hidden.
+SELF_HIDING = 4e-3
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A rendered head.
+
+    points: (468, 2) detected; placed: (V, 3) our surface in the camera's frame; rest: (468, 3) the points of ICT's
+    neutral head under the detected points, nan off the head; yaw: degrees.
+    """
+
+    points: np.ndarray
+    placed: np.ndarray
+    rest: np.ndarray
+    view: View
+    yaw: float
+
+    def raster(self, faces) -> Raster:
+        """Our surface as the picture sees it."""
+        return rasterize(self.placed, faces, self.view.camera)
+
+
+def sightings(build: Build, count: int, rng, *, yaw: float = 40.0, pitch: float = 20.0, mild: float = 0.5):
+    """Yield rendered and detected heads: varied identities, mild expressions, yaw and pitch up to the given degrees."""
+    ict, topology = build.ict, build.topology
+    painter, detector = HeadPainter(ict), Detector()
+    for _ in range(count):
+        identity = rng.standard_normal(len(ict.identity)).astype(np.float32)
+        activation = mild * rng.random() * sample_activations(ict.names, 1, rng)
+        head = ict.neutral + np.tensordot(identity, ict.identity, 1) + np.tensordot(activation[0], ict.expressions, 1)
+        ours = build.carried.neutral + topology.bulge + np.tensordot(identity, build.carried.identity, 1)
+        ours = ours + expression_offsets(build.carried, topology, activation)[0]
+        turn = rng.uniform(-yaw, yaw)
+        view = sample_view(rng, turn, rng.uniform(-pitch, pitch))
+        picture, raster = painter.paint(head, view, rng)
+        points = detector(picture)
+        if points is not None:
+            rest = _on_head(points, painter, raster)
+            yield Sighting(points, view.place(ours).astype(np.float32), rest, view, turn)
+
+
+def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray, np.ndarray]:
+    """The embedding, MediaPipe's mirror pairs (468,), and how many sightings each point has on our area (468,).
+
+    A detected point is carried back to the surface through the raster, to a place in the symmetric uv layout. The
+    detector also guesses points that the head itself hides, and there the ray meets some other part of the face; so the
+    places are first taken from nearly frontal views, and then again and again from all the views in which the last
+    answer faces the camera.
+    """
+    faces, uv = build.model.faces, build.model.uv
+    places, cosines = map(np.stack, zip(*(_back_project(s, faces, uv) for s in seen)))
+    frontal = np.array([abs(s.yaw) < FRONTAL for s in seen])
+    answer, twins = _combine(places, np.where(frontal[:, None], cosines, 0.0))
+    for _ in range(3):
+        embedding = at_uv(answer, uv.astype(np.float64), faces)
+        expected = np.stack([_visible(s, embedding, faces) for s in seen])
+        weights = np.where((cosines > 0) & (expected > GRAZING), expected, 0.0)
+        rim = (weights > 0).sum(0) < ENOUGH
+        answer, twins = _combine(places, weights)
+        if rim.any():
+            answer[rim] = _at_rim(build, [s for s, f in zip(seen, frontal) if f], rim, twins)
+    embedding = at_uv(answer, uv.astype(np.float64), faces)
+    midline = build.topology.midline
+    return symmetric(embedding, twins, faces, build.model.mirror_faces, midline), twins, (weights > 0).sum(0)
+
+
+def _combine(places, weights):
+    """Symmetric places (468, 2) from places (S, 468, 2) with weights (S, 468), and the mirror pairs they make.
+
+    A point's places and the mirror image of its twin's go into one weighted geometric median.
+    """
+    single = np.stack([_median(places[:, n], weights[:, n]) for n in range(POINTS)])
+    twins = _twins(single)
+    both = np.concatenate([places, _mirrored(places[:, twins])])
+    weights = np.concatenate([weights, weights[:, twins]])
+    result = np.stack([_median(both[:, n], weights[:, n]) for n in range(POINTS)])
+    return 0.5 * (result + _mirrored(result[twins])), twins
+
+
+def _mirrored(places):
+    return places * [-1.0, 1.0] + [1.0, 0.0]
+
+
+def _visible(sighting: Sighting, embedding: Embedding, faces):
+    """(468,) cosine between a surface point's normal and the view; 0 where the face itself hides the point."""
+    camera = sighting.view.camera
+    place = embedding.on(faces, sighting.placed)
+    normal = embedding.on(faces, vertex_normals(sighting.placed, faces))
+    cosine = -(normal * place).sum(1) / (np.linalg.norm(normal, axis=1) * np.linalg.norm(place, axis=1) + 1e-12)
+    column, row = np.clip(np.round(camera.project(place)).astype(int), 0, camera.width - 1).T
+    hidden = place[:, 2] > sighting.raster(faces).depth[row, column] + SELF_HIDING
+    return np.where(hidden, 0.0, np.maximum(cosine, 0.0))
+
+
+def _back_project(sighting: Sighting, faces, uv):
+    """Places (468, 2) in our layout and the cosines (468,) of the view there; 0 off the surface or edge on."""
+    camera = sighting.view.camera
+    raster = sighting.raster(faces)
+    column, row = np.round(sighting.points).astype(int).T
+    inside = (column >= 0) & (row >= 0) & (column < camera.width) & (row < camera.height)
+    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
+    triangle = raster.triangle[row, column]
+    hit = inside & (triangle >= 0)
+    corners = faces[np.where(hit, triangle, 0)]
+    barycentric = _barycentric_at(sighting.points, sighting.placed[corners], camera)
+    place = (uv[corners] * barycentric[..., None]).sum(1)
+    normals = (vertex_normals(sighting.placed, faces)[corners] * barycentric[..., None]).sum(1)
+    ray = camera.rays(sighting.points)
+    cosine = -(normals * ray).sum(1) / (np.linalg.norm(normals, axis=1) * np.linalg.norm(ray, axis=1) + 1e-12)
+    return place, np.where(hit & (cosine > 0.05), cosine, 0.0)
+
+
+def _barycentric_at(points, corners, camera):
+    """Weights (N, 3) of triangles' corners (N, 3, 3) where the rays through subpixel points meet their planes."""
+    ray = camera.rays(points)
+    weights = np.linalg.solve(corners.transpose(0, 2, 1) + 1e-12 * np.eye(3), ray[..., None])[..., 0]
+    weights = np.clip(weights / weights.sum(1, keepdims=True), -0.5, 1.5)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _on_head(points, painter: HeadPainter, raster: Raster):
+    """Points of the neutral head (468, 3) under the detected points, nan off the head."""
+    height, width = raster.triangle.shape
+    column, row = np.round(points).astype(int).T
+    inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
+    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
+    triangle = raster.triangle[row, column]
+    place = (painter.rest[painter.triangles[triangle]] * raster.barycentric[row, column][..., None]).sum(1)
+    place[~(inside & (triangle >= 0))] = np.nan
+    return place
+
+
+def _at_rim(build: Build, seen: list[Sighting], which, twins):
+    """Symmetric places (P, 2) in our layout, of the points `which` (468,) bool, nearest to where the head has them."""
+    middle = np.nanmedian(np.stack([s.rest for s in seen]), axis=0) - build.origin
+    middle = 0.5 * (middle + middle[twins] * [-1.0, 1.0, 1.0])
+    embedding, _ = nearest(middle[which], build.model.mean.astype(np.float64), build.model.faces)
+    return embedding.on(build.model.faces, build.model.uv)
+
+
+def _median(places, weights, iterations: int = 50):
+    """Weighted geometric median (2,) of places (S, 2), by Weiszfeld's iteration; nan without any weight."""
+    places, weights = places[weights > 0], weights[weights > 0]
+    if not len(weights):
+        return np.full(2, np.nan)
+    centre = np.median(places, axis=0)
+    for _ in range(iterations):
+        w = weights / np.maximum(np.linalg.norm(places - centre, axis=1), 1e-5)
+        centre = (w @ places) / w.sum()
+    return centre
+
+
+def _twins(places):
+    """MediaPipe's mirror pairs (468,), from the places (468, 2) themselves."""
+    mirrored = places * [-1.0, 1.0] + [1.0, 0.0]
+    cost = np.linalg.norm(places[:, None] - mirrored[None], axis=2)
+    twins = linear_sum_assignment(np.minimum(cost + cost.T, 2.0) ** 2)[1]
+    if (twins[twins] != np.arange(len(twins))).any():
+        raise ValueError("MediaPipe's points do not pair up: too few sightings?")
+    return twins
+
+
+def noise468(build: Build, embedding: Embedding, seen: list[Sighting]) -> np.ndarray:
+    """(468,) robust deviation per axis of a detected point about its embedding, over the outer eye corners' distance.
+
+    Taken from the views in which the point is visible; the distance is the projected one.
+    """
+    model, errors = build.model, []
+    for sighting in seen:
+        camera = sighting.view.camera
+        projected = camera.project(embedding.on(model.faces, sighting.placed))
+        corners = camera.project(model.landmarks68.on(model.faces, sighting.placed)[[36, 45]])
+        error = (sighting.points - projected) / np.linalg.norm(corners[0] - corners[1])
+        error[_visible(sighting, embedding, model.faces) < GRAZING] = np.nan
+        errors.append(error)
+    # The median of the distance of a 2D normal deviate is 1.1774 standard deviations of one axis.
+    return np.nanmedian(np.linalg.norm(np.stack(errors), axis=2), axis=0) / 1.1774

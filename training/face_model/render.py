@@ -1,0 +1,168 @@
+"""Pictures of ICT heads with a simple procedural skin, good enough for a landmark detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from extreme3d_ros.camera import Camera
+from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.raster import Raster, rasterize
+from training.face_model.ict import EYEBALL_SIZE, EYEBALLS, IRIS_START, MOUTH_SOCKET, SKIN_VERTICES, TEETH, Ict, boundary_loops
+
+SIZE = 512
+SKIN_PART, INNER_PART, TEETH_PART, EYE_PART = range(4)
+#: Linear-light-ish RGB skin tones; a picture mixes two of them.
+TONES = np.array([[0.90, 0.72, 0.62], [0.78, 0.57, 0.45], [0.60, 0.40, 0.29], [0.38, 0.24, 0.17]])
+HAIR = np.array([[0.10, 0.07, 0.05], [0.25, 0.16, 0.09], [0.45, 0.33, 0.18], [0.05, 0.05, 0.05]])
+IRIS = np.array([[0.25, 0.15, 0.08], [0.25, 0.35, 0.45], [0.30, 0.35, 0.18], [0.12, 0.07, 0.04]])
+
+
+@dataclass(frozen=True)
+class View:
+    """Model to camera, p_camera = R p + t, and the camera."""
+
+    R: np.ndarray
+    t: np.ndarray
+    camera: Camera
+
+    def place(self, vertices):
+        return vertices @ self.R.T + self.t
+
+
+def sample_view(rng, yaw: float, pitch: float) -> View:
+    """A camera in front of the head; yaw and pitch in degrees, with a random roll, distance and focal length."""
+    focal = rng.uniform(1.0, 1.8) * SIZE
+    camera = Camera(np.array([[focal, 0, (SIZE - 1) / 2], [0, focal, (SIZE - 1) / 2], [0, 0, 1.0]]), SIZE, SIZE)
+    turn = cv2.Rodrigues(np.radians([0.0, 0.0, rng.normal(0.0, 4.0)]))[0]
+    R = turn @ np.diag([1.0, -1.0, -1.0])
+    R = R @ cv2.Rodrigues(np.radians([pitch, 0.0, 0.0]))[0] @ cv2.Rodrigues(np.radians([0.0, yaw, 0.0]))[0]
+    # The face's height of 20 cm takes about half of the picture.
+    distance = focal * 0.20 / (SIZE * rng.uniform(0.42, 0.60))
+    shift = rng.normal(0.0, 0.01, 2)
+    middle = np.array([0.0, 0.0, 0.06])
+    return View(R, np.array([shift[0], shift[1], distance]) - R @ middle, camera)
+
+
+class HeadPainter:
+    """Renders ICT heads; holds what does not change from picture to picture."""
+
+    def __init__(self, ict: Ict):
+        head = ict.part(0, 11248)
+        parts = [head, ict.part(*MOUTH_SOCKET), ict.part(*TEETH), ict.part(*EYEBALLS)]
+        self.triangles = np.concatenate(parts).astype(np.int32)
+        self.part = np.repeat(np.arange(4), [len(p) for p in parts])
+        self.rest = ict.neutral.astype(np.float32)
+        uv = np.full((len(ict.neutral), 2), -9.0, np.float32)
+        uv[:SKIN_VERTICES] = ict.uv
+        self.coordinates = np.concatenate([self.rest, uv], axis=1)
+        points = ict.neutral[ict.landmarks68]
+        self.brow = cKDTree(_dense(points[17:22], points[22:27]))
+        lids = [loop for loop in boundary_loops(ict.skin_triangles) if len(loop) == 42]
+        upper = [ict.neutral[loop][ict.neutral[loop][:, 1] > ict.neutral[loop][:, 1].mean()] for loop in lids]
+        self.lashes = cKDTree(_dense(*(u[np.argsort(u[:, 0])] for u in upper)))
+        self.lips = ict.uv[ict.landmarks68[48:60]]
+        self.inner_lips = ict.uv[ict.landmarks68[60:68]]
+        first = EYEBALLS[0] + IRIS_START
+        eyes = (range(first, first + 800), range(first + EYEBALL_SIZE, first + EYEBALL_SIZE + 800))
+        self.pupils = np.array([ict.neutral[list(eye)].mean(0) for eye in eyes])
+
+    def paint(self, vertices, view: View, rng) -> tuple[np.ndarray, Raster]:
+        """An RGB picture (SIZE, SIZE, 3) uint8 of a head's vertices (N, 3), and the raster of its triangles."""
+        placed = view.place(vertices).astype(np.float32)
+        raster = rasterize(placed, self.triangles, view.camera)
+        seen = raster.covered
+        where = raster.interpolate(self.triangles, self.coordinates)[seen]
+        normals = raster.interpolate(self.triangles, vertex_normals(placed, self.triangles))[seen]
+        albedo = self._albedo(where, self.part[raster.triangle[seen]], rng)
+        picture = _background(rng)
+        picture[seen] = _shade(albedo, normals, rng)
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.7) + rng.normal(0, 0.008, picture.shape)
+        return (np.clip(picture, 0, 1) ** (1 / 1.6) * 255).astype(np.uint8), raster
+
+    def _albedo(self, where, part, rng):
+        """RGB (P, 3) from rest positions and uv (P, 5)."""
+        place, uv = where[:, :3], where[:, 3:]
+        a, b = rng.choice(len(TONES), 2)
+        mix = rng.random()
+        tone = mix * TONES[a] + (1 - mix) * TONES[b]
+        hair = HAIR[rng.choice(len(HAIR))]
+        mottle = 1 + 0.04 * np.sin(place @ rng.normal(0, 250, (3, 4)) + rng.uniform(0, 6, 4)).sum(1) / 2
+        color = tone * mottle[:, None]
+        # Redder cheeks and nose.
+        blush = np.exp(-(((place - [0.0, 0.005, 0.11]) / [0.05, 0.02, 0.04]) ** 2).sum(1))
+        color = color * (1 + blush[:, None] * [0.06, -0.06, -0.05])
+        lip = _soft_inside(uv, self.lips, 0.006)
+        color = _blend(color, tone * [0.85, 0.50, 0.50], 0.8 * lip)
+        color = _blend(color, tone * [0.45, 0.18, 0.18], _soft_inside(uv, self.inner_lips, 0.004))
+        thickness = rng.uniform(0.0030, 0.0045)
+        brow = _step(self.brow.query(place, distance_upper_bound=0.03)[0], thickness, 0.002)
+        color = _blend(color, hair * 0.8 + tone * 0.05, rng.uniform(0.6, 0.9) * brow)
+        lash = _step(self.lashes.query(place, distance_upper_bound=0.03)[0], 0.0010, 0.0007)
+        color = _blend(color, hair * 0.3, rng.uniform(0.4, 0.9) * lash)
+        nostril = np.minimum(*(np.hypot(*(uv - [0.5 + s * 0.0415, 0.558]).T) for s in (-1, 1)))
+        color = _blend(color, tone * 0.08, _step(nostril, 0.010, 0.004))
+        cap = rng.uniform(0.90, 0.95) - 0.25 * np.maximum(np.abs(uv[:, 0] - 0.5) - 0.25, 0) + 0.01 * mottle
+        side = 0.445 + 0.3 * np.maximum(0.62 - uv[:, 1], 0.0)
+        hairy = np.maximum(1 - _step(uv[:, 1], cap, 0.01), (1 - _step(np.abs(uv[:, 0] - 0.5), side, 0.01)) * (uv[:, 1] > 0.62))
+        behind = (place[:, 1] > 0.0) & (uv[:, 1] < -1)
+        color = _blend(color, hair, np.maximum(hairy, behind))
+        color[part == INNER_PART] = [0.25, 0.07, 0.06]
+        color[part == TEETH_PART] = [0.80, 0.76, 0.68]
+        eye = part == EYE_PART
+        color[eye] = self._eye(place[eye], rng)
+        return color
+
+    def _eye(self, place, rng):
+        radius = np.min([np.hypot(*(place[:, :2] - pupil[:2]).T) for pupil in self.pupils], axis=0)
+        color = np.tile([0.80, 0.77, 0.74], (len(place), 1))
+        color = _blend(color, IRIS[rng.choice(len(IRIS))], _step(radius, 0.0058, 0.0004))
+        return _blend(color, np.full(3, 0.01), _step(radius, rng.uniform(0.0018, 0.0030), 0.0003))
+
+
+def _dense(*lines, steps=40):
+    """Points along polylines (P, 3)."""
+    return np.concatenate(
+        [a + np.linspace(0, 1, steps)[:, None] * (b - a) for line in lines for a, b in zip(line[:-1], line[1:])]
+    )
+
+
+def _step(values, edge, soft):
+    """1 below the edge, 0 above it, linear over +-soft."""
+    return np.clip(0.5 - (values - edge) / (2 * soft), 0.0, 1.0)
+
+
+def _blend(color, other, amount):
+    return color + (other - color) * np.asarray(amount, float)[:, None]
+
+
+def _soft_inside(uv, polygon, soft):
+    """1 inside a uv polygon (P, 2), 0 outside, with a soft edge."""
+    scale = 2000.0
+    image = np.zeros((2001, 2001), np.uint8)
+    cv2.fillPoly(image, [np.round(polygon * scale).astype(np.int32)], 255)
+    image = cv2.GaussianBlur(image, (0, 0), soft * scale / 2)
+    at = np.clip(np.round(uv * scale), 0, 2000).astype(int)
+    return image[at[:, 1], at[:, 0]] / 255.0
+
+
+def _shade(albedo, normals, rng):
+    """Soft light from the front half of the sky (camera frame: x right, y down, z forward), with a weak gloss."""
+    normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+    main = np.array([rng.uniform(-0.8, 0.8), rng.uniform(-0.9, 0.1), -1.0])
+    main /= np.linalg.norm(main)
+    wrap = np.clip((normals @ main + 0.25) / 1.25, 0, 1)
+    sky = 0.5 - 0.5 * normals[:, 1]
+    half = main + [0, 0, -1.0]
+    gloss = np.clip(normals @ (half / np.linalg.norm(half)), 0, 1) ** 30
+    light = 0.65 * wrap + 0.25 * sky + 0.10
+    return albedo * light[:, None] * rng.uniform(0.85, 1.15) + rng.uniform(0.0, 0.05) * gloss[:, None]
+
+
+def _background(rng):
+    """Blurred noise about a random colour (SIZE, SIZE, 3)."""
+    noise = cv2.resize(rng.random((rng.integers(2, 12), rng.integers(2, 12), 3)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    return np.clip(rng.uniform(0.2, 0.8, 3) + rng.uniform(0.0, 0.4) * (noise - 0.5), 0, 1)
