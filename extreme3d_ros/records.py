@@ -84,6 +84,19 @@ class Surface:
     normals: np.ndarray
     facing: np.ndarray
 
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns that hold the face, with a margin of a pixel: the part of the crop that is worth work."""
+        covered = self.raster.covered
+        rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
+        if not len(rows):
+            return slice(0, 0), slice(0, 0)
+        height, width = covered.shape
+        return (
+            slice(max(rows[0] - 1, 0), min(rows[-1] + 2, height)),
+            slice(max(columns[0] - 1, 0), min(columns[-1] + 2, width)),
+        )
+
 
 @dataclass(frozen=True)
 class Layers:

@@ -21,6 +21,11 @@ def test_gradient_is_the_derivative_of_the_basis(seed):
     assert lighting.gradient(normal, light) @ step == pytest.approx(numerical, rel=1e-5, abs=1e-6)
 
 
+def test_shade_is_the_basis_times_the_light():
+    normals, light = random_normals(50), np.random.default_rng(1).normal(size=9)
+    np.testing.assert_allclose(lighting.shade(normals, light), lighting.basis(normals) @ light, atol=1e-12)
+
+
 def test_light_is_recovered_in_spite_of_outliers():
     normals = random_normals(5000)
     light = np.array([0.4, 0.15, -0.2, -0.25, 0.0, 0.0, 0.0, 0.0, 0.0])

@@ -45,6 +45,7 @@ class LandmarkFitter:
         modes = np.concatenate([model.shape_modes, model.expression_modes])
         self._shapes = len(model.shape_modes)
         self._modes = np.stack([embed.on(model.faces, mode) for mode in modes], axis=-1).astype(np.float64)
+        self._modes32 = self._modes.astype(np.float32)
         self._noise = np.maximum(model.landmark_noise, 1e-4)
         eyes = model.landmarks68.on(model.faces, model.mean)[[36, 45]]
         self._eye_distance = float(np.linalg.norm(eyes[0] - eyes[1]))
@@ -81,10 +82,14 @@ class LandmarkFitter:
         D[:, 0, 0], D[:, 0, 2] = fx / z, -fx * x / z**2
         D[:, 1, 1], D[:, 1, 2] = fy / z, -fy * y / z**2
         D *= weight[:, None, None]
-        J = np.concatenate([-D @ _cross(rotated), D, D @ R @ self._modes], axis=2).reshape(2 * len(local), -1)
-        r = (error * weight[:, None]).ravel()
+        J = np.empty((len(local), 2, 6 + len(coefficients)), np.float32)
+        J[..., :3], J[..., 3:6] = -D @ _cross(rotated), D
+        along = (D @ R).astype(np.float32)
+        J[..., 6:] = sum(along[:, :, k, None] * self._modes32[:, None, k] for k in range(3))
+        J = J.reshape(2 * len(local), -1)
+        r = (error * weight[:, None]).ravel().astype(np.float32)
         prior = np.concatenate([np.full(6, 1e-9), np.ones(len(coefficients))])
-        H = J.T @ J + np.diag(prior)
+        H = (J.T @ J).astype(np.float64) + np.diag(prior)
         gradient = J.T @ r + prior * np.concatenate([np.zeros(6), coefficients])
         return -cho_solve(cho_factor(H), gradient), float(np.sqrt(np.mean((error / sigma[:, None]) ** 2))) * _CORRELATION
 

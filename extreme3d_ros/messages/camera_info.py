@@ -38,9 +38,9 @@ def camera_info_to_calibration(message: CameraInfo) -> Calibration | None:
         return None
     binning = max(message.binning_x, 1), max(message.binning_y, 1)
     roi = message.roi
-    full = (roi.width or message.width, roi.height or message.height)
+    width, height = (roi.width or message.width) // binning[0], (roi.height or message.height) // binning[1]
     try:
-        camera = Camera(_windowed(K, (roi.x_offset, roi.y_offset), binning), full[0] // binning[0], full[1] // binning[1])
+        camera = Camera(_windowed(K, (roi.x_offset, roi.y_offset), binning), width, height)
     except ValueError as error:
         raise InputError(f"camera_info is wrong: {error}; calibrate the camera") from error
     return Calibration(camera, _distortion(message), message.distortion_model)

@@ -92,7 +92,8 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
 def _yuv(code: int) -> Callable[[np.ndarray], np.ndarray]:
     def to_bgr(pixels: np.ndarray) -> np.ndarray:
         if pixels.shape[1] % 2:
-            raise InputError(f"a YUV 4:2:2 image must be of even width, this is {pixels.shape[1]}; use another encoding")
+            width = pixels.shape[1]
+            raise InputError(f"a YUV 4:2:2 image must be of even width, this one is of {width}; use another encoding")
         return cv2.cvtColor(pixels, code)
 
     return to_bgr

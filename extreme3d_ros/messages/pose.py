@@ -24,5 +24,5 @@ def from_pose(pose: Pose) -> tuple[np.ndarray, np.ndarray]:
     quaternion, t = np.array([q.x, q.y, q.z, q.w]), np.array([p.x, p.y, p.z])
     norm = np.linalg.norm(quaternion)
     if not np.isfinite(t).all() or not abs(norm - 1.0) < 1e-3:
-        raise InputError(f"pose is no rotation and translation: quaternion {quaternion.tolist()}, position {t.tolist()}")
+        raise InputError(f"pose is no rigid motion: quaternion {quaternion.tolist()}, position {t.tolist()}")
     return Rotation.from_quat(quaternion / norm).as_matrix(), t

@@ -26,7 +26,7 @@ _HEIGHT = 1.5e-3
 #: Brightness that varies more slowly than this over the crop (sigma, pixels) is light and skin tone, not detail.
 _TONE_SIGMA = 14.0
 #: Change of log chromaticity (from the surroundings) that marks a change of paint rather than of shape.
-_PAINT = 0.06
+_PAINT = 0.15
 
 
 def encode(bump: np.ndarray) -> np.ndarray:
@@ -50,28 +50,25 @@ class ShapeFromShading:
         skin = occlusion == VISIBLE
         if np.count_nonzero(skin) < 100:
             return np.zeros(skin.shape, np.float32)
-        rows, columns = _bounds(surface.raster.covered)
-        part = np.s_[rows, columns]
-        return _embed(
-            self._refine(
-                linear_light(crop.image[part]),
-                surface.normals[part],
-                surface.facing[part],
-                surface.raster.depth[part] / crop.camera.K[0, 0],
-                skin[part],
-                surface.raster.covered[part],
-            ),
-            part,
-            skin.shape,
+        part = surface.box
+        bump = np.zeros(skin.shape, np.float32)
+        bump[part] = self._refine(
+            linear_light(crop.image[part]),
+            surface.normals[part],
+            surface.facing[part],
+            surface.raster.depth[part] / crop.camera.K[0, 0],
+            skin[part],
+            surface.raster.covered[part],
         )
+        return bump
 
     def _refine(self, linear, normals, facing, pixel_size, skin, covered):
         smooth = cv2.GaussianBlur(linear, (0, 0), 0.6)
         brightness = smooth.mean(2)
         some = np.flatnonzero(skin)[:: max(np.count_nonzero(skin) // 2000, 1)]
         light = lighting.estimate(normals.reshape(-1, 3)[some], brightness.ravel()[some], np.ones(len(some)))
-        shading = lighting.basis(normals) @ light
-        shading = np.maximum(shading, 0.15 * np.median(shading[skin])).astype(np.float32)
+        shading = lighting.shade(normals, light)
+        shading = np.maximum(shading, 0.15 * np.median(shading[skin]))
         # Albedo: what is left of brightness over shading once it is smoothed; the rest is detail.
         ratio = brightness / shading
         unexplained = ratio / np.maximum(_smooth_over(ratio, skin, _TONE_SIGMA), 1e-4) - 1
@@ -105,7 +102,7 @@ def _shading_by_slope(normals, light, shading):
     g = lighting.gradient(normals, light)
     tangent = g - np.sum(g * normals, axis=2, keepdims=True) * normals
     factor = normals[..., 2] / shading
-    return (tangent[..., 0] * factor).astype(np.float32), (tangent[..., 1] * factor).astype(np.float32)
+    return tangent[..., 0] * factor, tangent[..., 1] * factor
 
 
 def _paint_weight(linear, skin):
@@ -127,17 +124,3 @@ def _smooth_over(image, mask, sigma):
     mean = small[..., :-1] / (small[..., -1:] + 1e-4)
     return cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR)
 
-
-def _bounds(mask):
-    """Slices of the rows and columns that hold the mask, with a margin of one pixel."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return (
-        slice(max(rows[0] - 1, 0), min(rows[-1] + 2, mask.shape[0])),
-        slice(max(columns[0] - 1, 0), min(columns[-1] + 2, mask.shape[1])),
-    )
-
-
-def _embed(values, part, shape):
-    whole = np.zeros(shape, np.float32)
-    whole[part] = values
-    return whole

@@ -6,13 +6,13 @@ Both keep working behind sunglasses, hands and hair, which is what the foundatio
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import contextmanager, nullcontext
 
 import cv2
 import numpy as np
 
 from extreme3d_ros.records import Face
-
-os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe's own start-up chatter is not ours to print
 
 _GRAPH = "mediapipe/modules/face_landmark/face_landmark_front_cpu.binarypb"
 _THRESHOLD = (
@@ -32,12 +32,15 @@ class Detection:
     def __init__(self, min_score: float = 0.5):
         from mediapipe.python.solution_base import SolutionBase  # takes seconds, and only detection needs it
 
-        self._network = SolutionBase(
-            binary_graph_path=_GRAPH,
-            side_inputs={"num_faces": _MOST_FACES, "with_attention": True, "use_prev_landmarks": False},
-            calculator_params={_THRESHOLD: min_score},
-            outputs=["multi_face_landmarks", "face_detections"],
-        )
+        with _native_stderr_silenced():
+            self._network = SolutionBase(
+                binary_graph_path=_GRAPH,
+                side_inputs={"num_faces": _MOST_FACES, "with_attention": True, "use_prev_landmarks": False},
+                calculator_params={_THRESHOLD: min_score},
+                outputs=["multi_face_landmarks", "face_detections"],
+            )
+            self._network.process(np.zeros((64, 64, 3), np.uint8))  # the detector's chatter; the mesh network's is below
+        self._first_face = True
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         small, scale = _shrink(image, _LONGEST_SIDE)
@@ -62,7 +65,9 @@ class Detection:
 
     def _detect(self, rgb: np.ndarray, x0: int, y0: int, scale: float) -> list[Face]:
         """Faces of one tile at (x0, y0) of an image that was shrunk by `scale`, in pixels of the original."""
-        found = self._network.process(np.ascontiguousarray(rgb))
+        with _native_stderr_silenced() if self._first_face else nullcontext():
+            found = self._network.process(np.ascontiguousarray(rgb))
+        self._first_face = self._first_face and not found.multi_face_landmarks
         size = np.array([rgb.shape[1], rgb.shape[0]])
         detections = [_detection(d, size) for d in found.face_detections or []]
         faces = []
@@ -74,6 +79,21 @@ class Detection:
             low, extent = points.min(0), np.ptp(points, axis=0)
             faces.append(Face((*map(float, low), *map(float, extent)), points, score))
         return faces
+
+
+@contextmanager
+def _native_stderr_silenced():
+    """MediaPipe's libraries print their start-up past Python; on a user's terminal it would bury our one line."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _shrink(image: np.ndarray, longest: int) -> tuple[np.ndarray, float]:

@@ -11,10 +11,18 @@ def basis(normals: np.ndarray) -> np.ndarray:
     return np.stack([np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], axis=-1)
 
 
+def shade(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """basis(normals) @ light, (...), in the normals' precision and without forming the basis."""
+    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+    c = light.astype(normals.dtype)
+    linear = c[0] - c[8] + x * (c[1] + c[4] * y + c[6] * z + c[7] * x) + y * (c[2] + c[5] * z - c[7] * y)
+    return linear + z * (c[3] + 3 * c[8] * z)
+
+
 def gradient(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
     """Derivative of the shading basis(n) @ light by the normal: (..., 3)."""
     x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
-    c = light
+    c = light.astype(normals.dtype)
     return np.stack(
         [
             c[1] + c[4] * y + c[6] * z + 2 * c[7] * x,

@@ -20,6 +20,8 @@ GRAZING = 0.17
 _DISAGREES = 16.0
 #: Spread of log chromaticities and log brightness that skin has at the least.
 _LEAST_SPREAD = np.array([0.05, 0.05, 0.25])
+#: Radius (sigma) of the vote, in pixels.
+_VOTE = 4.0
 #: Blobs smaller than this share of the face are moles, nostrils or highlights, not objects.
 _LEAST_BLOB = 0.01
 
@@ -37,38 +39,45 @@ class SkinSegmenter:
         side = covered & (surface.facing > GRAZING)
         labels = np.where(covered, TURNED_AWAY, NOT_FACE).astype(np.uint8)
         labels[side] = VISIBLE
-        skin = side & (surface.raster.interpolate(self._faces, self._skin)[..., 0] > 0.99)
+        part = surface.box
+        skin = side[part] & (surface.raster.interpolate(self._faces, self._skin)[part][..., 0] > 0.99)
         if np.count_nonzero(skin) > 100:
-            labels[side & _hidden(crop.image, surface, skin, side)] = HIDDEN
+            coordinates = skin_coordinates(crop.image[part], surface.normals[part], skin)
+            labels[part][side[part] & _disagreement(coordinates, skin, side[part])] = HIDDEN
         return labels
 
 
-def _hidden(image, surface, skin, side) -> np.ndarray:
+def _disagreement(coordinates, skin, side) -> np.ndarray:
     """(H, W) bool: pixels of the visible side that disagree with the face's skin colour."""
-    colours = skin_coordinates(image, surface, skin)
-    centre, precision = _robust_gaussian(colours[skin][:: max(np.count_nonzero(skin) // 4000, 1)])
-    off = colours[side] - centre
-    disagrees = np.zeros(side.shape, np.float32)
-    disagrees[side] = np.einsum("ni,ij,nj->n", off, precision, off) > _DISAGREES
+    centre, precision = _robust_gaussian(coordinates[skin][:: _every(skin)])
+    whitened = (coordinates - centre) @ np.linalg.cholesky(precision)
+    distance = whitened[..., 0] ** 2 + whitened[..., 1] ** 2 + whitened[..., 2] ** 2
+    disagrees = (distance > _DISAGREES).astype(np.float32)
     # A majority vote of the skin around each pixel; brows, eyes and lips have no vote of their own.
     votes = skin.astype(np.float32)
-    sigma = 4.0
-    share = cv2.GaussianBlur(disagrees * votes, (0, 0), sigma) / (cv2.GaussianBlur(votes, (0, 0), sigma) + 1e-3)
+    share = cv2.GaussianBlur(disagrees * votes, (0, 0), _VOTE) / (cv2.GaussianBlur(votes, (0, 0), _VOTE) + 1e-3)
     return _without_specks(share > 0.5, int(_LEAST_BLOB * np.count_nonzero(side)))
 
 
-def skin_coordinates(image: np.ndarray, surface: Surface, skin: np.ndarray) -> np.ndarray:
-    """(H, W, 3): log red/green, log blue/green, and log brightness after division by the shading that fits the skin."""
-    linear = linear_light(image) + 0.004
-    log = np.log(cv2.GaussianBlur(linear, (0, 0), 1.5))
+def skin_coordinates(image: np.ndarray, normals: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """(H, W, 3): log red/green, log blue/green, and log brightness after division by the shading that fits the skin.
+
+    image: (H, W, 3) uint8 BGR; normals: (H, W, 3); skin: (H, W) bool, where skin is to be expected.
+    """
+    log = np.log(cv2.GaussianBlur(linear_light(image) + np.float32(0.004), (0, 0), 1.5))
     brightness = log.mean(2)
-    some = np.flatnonzero(skin)[:: max(np.count_nonzero(skin) // 4000, 1)]
-    light = lighting.estimate(surface.normals.reshape(-1, 3)[some], np.exp(brightness.ravel()[some]), np.ones(len(some)))
-    shading = lighting.basis(surface.normals) @ light
+    some = np.flatnonzero(skin)[:: _every(skin)]
+    light = lighting.estimate(normals.reshape(-1, 3)[some], np.exp(brightness.ravel()[some]), np.ones(len(some)))
+    shading = lighting.shade(normals, light)
     floor = 0.1 * max(np.median(shading[skin]), 1e-3)
     return np.stack(
         [log[..., 2] - log[..., 1], log[..., 0] - log[..., 1], brightness - np.log(np.maximum(shading, floor))], axis=-1
     )
+
+
+def _every(mask: np.ndarray, wanted: int = 2000) -> int:
+    """The stride at which about `wanted` samples of a mask's pixels remain."""
+    return max(np.count_nonzero(mask) // wanted, 1)
 
 
 def linear_light(image: np.ndarray) -> np.ndarray:
@@ -87,8 +96,8 @@ def _robust_gaussian(samples: np.ndarray, rounds: int = 8) -> tuple[np.ndarray, 
     covariance = np.diag(spread**2)
     for _ in range(rounds):
         precision = np.linalg.inv(covariance)
-        off = samples - centre
-        inside = np.einsum("ni,ij,nj->n", off, precision, off) < 7.8  # 95 % of a Gaussian's mass
+        whitened = (samples - centre) @ np.linalg.cholesky(precision)
+        inside = (whitened**2).sum(1) < 7.8  # 95 % of a Gaussian's mass
         if np.count_nonzero(inside) < 50:
             break
         centre = samples[inside].mean(0)

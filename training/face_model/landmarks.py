@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.optimize import linear_sum_assignment
 
 from extreme3d_ros.face_model.model import Embedding
@@ -20,12 +21,14 @@ from training.face_model.render import HeadPainter, View, sample_view
 POINTS = 468
 #: Surface seen at a lower cosine than this says little about where a point lies.
 GRAZING = 0.3
-#: A point needs this many sightings on our own area; else it is placed by the whole head, at the rim.
+#: A point needs this many sightings on our own area; else it stays where the neutral head has it.
 ENOUGH = 25
 #: Views turned by less than this many degrees give the first answer.
 FRONTAL = 12.0
+#: A place this far (in the layout's units) from the last answer is another part of the face.
+FAR = 0.1
 #: A point this much (metres) behind the visible surface is hidden.
-SELF_HIDING = 4e-3
+SELF_HIDING = 10e-3
 
 
 @dataclass(frozen=True)
@@ -70,57 +73,75 @@ def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray,
     """The embedding, MediaPipe's mirror pairs (468,), and how many sightings each point has on our area (468,).
 
     A detected point is carried back to the surface through the raster, to a place in the symmetric uv layout. The
-    detector also guesses points that the head itself hides, and there the ray meets some other part of the face; so the
-    places are first taken from nearly frontal views, and then again and again from all the views in which the last
-    answer faces the camera.
+    detector also guesses points that the head itself hides, and there the ray meets some other part of the face; so a
+    first answer comes from nearly frontal views of the whole head, and the next ones from all the views in which the
+    last answer faces the camera. A point too seldom seen on our own area stays where the first answer has it.
     """
-    faces, uv = build.model.faces, build.model.uv
-    places, cosines = map(np.stack, zip(*(_back_project(s, faces, uv) for s in seen)))
-    frontal = np.array([abs(s.yaw) < FRONTAL for s in seen])
-    answer, twins = _combine(places, np.where(frontal[:, None], cosines, 0.0))
+    faces, uv = build.model.faces, build.model.uv.astype(np.float64)
+    answer, twins = _first_answer(build, [s for s in seen if abs(s.yaw) < FRONTAL])
+    trend = _trend(build.model)
+    places, hits = map(np.stack, zip(*(_back_project(s, faces, uv) for s in seen)))
     for _ in range(3):
-        embedding = at_uv(answer, uv.astype(np.float64), faces)
-        expected = np.stack([_visible(s, embedding, faces) for s in seen])
-        weights = np.where((cosines > 0) & (expected > GRAZING), expected, 0.0)
-        rim = (weights > 0).sum(0) < ENOUGH
-        answer, twins = _combine(places, weights)
-        if rim.any():
-            answer[rim] = _at_rim(build, [s for s, f in zip(seen, frontal) if f], rim, twins)
-    embedding = at_uv(answer, uv.astype(np.float64), faces)
-    midline = build.topology.midline
-    return symmetric(embedding, twins, faces, build.model.mirror_faces, midline), twins, (weights > 0).sum(0)
+        embedding = at_uv(answer, uv, faces)
+        expected = np.stack([_visible(s, embedding, faces, trend) for s in seen])
+        weights = np.where(hits & (expected > GRAZING), expected, 0.0)
+        weights[(np.linalg.norm(places - answer, axis=2) > FAR)] = 0.0
+        count = (weights > 0).sum(0)
+        found = count + count[twins] >= ENOUGH
+        answer[found] = _combine(places, weights, twins)[found]
+    answer[twins == np.arange(POINTS), 0] = 0.5
+    embedding = at_uv(answer, uv, faces)
+    return symmetric(embedding, twins, faces, build.model.mirror_faces, build.topology.midline), twins, count
 
 
-def _combine(places, weights):
-    """Symmetric places (468, 2) from places (S, 468, 2) with weights (S, 468), and the mirror pairs they make.
+def _first_answer(build: Build, frontal: list[Sighting]):
+    """Symmetric places (468, 2) nearest to where the points lie on the neutral head, and the mirror pairs (468,)."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    middle = np.nanmedian(np.stack([s.rest for s in frontal]), axis=0) - build.origin
+    twins = _twins(middle, middle * flip)
+    middle = 0.5 * (middle + middle[twins] * flip)
+    embedding, _ = nearest(middle, build.model.mean.astype(np.float64), build.model.faces)
+    return embedding.on(build.model.faces, build.model.uv.astype(np.float64)), twins
 
-    A point's places and the mirror image of its twin's go into one weighted geometric median.
-    """
-    single = np.stack([_median(places[:, n], weights[:, n]) for n in range(POINTS)])
-    twins = _twins(single)
+
+def _combine(places, weights, twins):
+    """Symmetric places (468, 2) from places (S, 468, 2) with weights (S, 468): a point's and, mirrored, its twin's."""
     both = np.concatenate([places, _mirrored(places[:, twins])])
     weights = np.concatenate([weights, weights[:, twins]])
     result = np.stack([_median(both[:, n], weights[:, n]) for n in range(POINTS)])
-    return 0.5 * (result + _mirrored(result[twins])), twins
+    return 0.5 * (result + _mirrored(result[twins]))
 
 
 def _mirrored(places):
     return places * [-1.0, 1.0] + [1.0, 0.0]
 
 
-def _visible(sighting: Sighting, embedding: Embedding, faces):
-    """(468,) cosine between a surface point's normal and the view; 0 where the face itself hides the point."""
+def _visible(sighting: Sighting, embedding: Embedding, faces, trend):
+    """(468,) cosine between the surface's trend (V, 3) at a point and the view; 0 where the face hides the point."""
     camera = sighting.view.camera
     place = embedding.on(faces, sighting.placed)
-    normal = embedding.on(faces, vertex_normals(sighting.placed, faces))
+    normal = embedding.on(faces, trend) @ sighting.view.R.T
     cosine = -(normal * place).sum(1) / (np.linalg.norm(normal, axis=1) * np.linalg.norm(place, axis=1) + 1e-12)
     column, row = np.clip(np.round(camera.project(place)).astype(int), 0, camera.width - 1).T
     hidden = place[:, 2] > sighting.raster(faces).depth[row, column] + SELF_HIDING
     return np.where(hidden, 0.0, np.maximum(cosine, 0.0))
 
 
+def _trend(model, passes: int = 40):
+    """Normals (V, 3) of the mean, smoothed over about a centimetre: a lid's edge faces the way the eye does."""
+    pairs = np.concatenate([model.faces[:, [i, j]] for i, j in ((0, 1), (1, 2), (2, 0))])
+    count = len(model.mean)
+    adjacency = sp.csr_matrix((np.ones(len(pairs)), pairs.T), (count, count))
+    adjacency = adjacency + adjacency.T + sp.eye(count)
+    average = sp.diags(1.0 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
+    normals = vertex_normals(model.mean, model.faces).astype(np.float64)
+    for _ in range(passes):
+        normals = average @ normals
+    return normals
+
+
 def _back_project(sighting: Sighting, faces, uv):
-    """Places (468, 2) in our layout and the cosines (468,) of the view there; 0 off the surface or edge on."""
+    """Places (468, 2) in our layout under the detected points, and (468,) bool whether there is any."""
     camera = sighting.view.camera
     raster = sighting.raster(faces)
     column, row = np.round(sighting.points).astype(int).T
@@ -130,11 +151,7 @@ def _back_project(sighting: Sighting, faces, uv):
     hit = inside & (triangle >= 0)
     corners = faces[np.where(hit, triangle, 0)]
     barycentric = _barycentric_at(sighting.points, sighting.placed[corners], camera)
-    place = (uv[corners] * barycentric[..., None]).sum(1)
-    normals = (vertex_normals(sighting.placed, faces)[corners] * barycentric[..., None]).sum(1)
-    ray = camera.rays(sighting.points)
-    cosine = -(normals * ray).sum(1) / (np.linalg.norm(normals, axis=1) * np.linalg.norm(ray, axis=1) + 1e-12)
-    return place, np.where(hit & (cosine > 0.05), cosine, 0.0)
+    return (uv[corners] * barycentric[..., None]).sum(1), hit
 
 
 def _barycentric_at(points, corners, camera):
@@ -157,14 +174,6 @@ def _on_head(points, painter: HeadPainter, raster: Raster):
     return place
 
 
-def _at_rim(build: Build, seen: list[Sighting], which, twins):
-    """Symmetric places (P, 2) in our layout, of the points `which` (468,) bool, nearest to where the head has them."""
-    middle = np.nanmedian(np.stack([s.rest for s in seen]), axis=0) - build.origin
-    middle = 0.5 * (middle + middle[twins] * [-1.0, 1.0, 1.0])
-    embedding, _ = nearest(middle[which], build.model.mean.astype(np.float64), build.model.faces)
-    return embedding.on(build.model.faces, build.model.uv)
-
-
 def _median(places, weights, iterations: int = 50):
     """Weighted geometric median (2,) of places (S, 2), by Weiszfeld's iteration; nan without any weight."""
     places, weights = places[weights > 0], weights[weights > 0]
@@ -177,11 +186,10 @@ def _median(places, weights, iterations: int = 50):
     return centre
 
 
-def _twins(places):
-    """MediaPipe's mirror pairs (468,), from the places (468, 2) themselves."""
-    mirrored = places * [-1.0, 1.0] + [1.0, 0.0]
+def _twins(places, mirrored):
+    """MediaPipe's mirror pairs (468,), from the places (468, D) and their mirror images."""
     cost = np.linalg.norm(places[:, None] - mirrored[None], axis=2)
-    twins = linear_sum_assignment(np.minimum(cost + cost.T, 2.0) ** 2)[1]
+    twins = linear_sum_assignment((cost + cost.T) ** 2)[1]
     if (twins[twins] != np.arange(len(twins))).any():
         raise ValueError("MediaPipe's points do not pair up: too few sightings?")
     return twins
@@ -192,13 +200,13 @@ def noise468(build: Build, embedding: Embedding, seen: list[Sighting]) -> np.nda
 
     Taken from the views in which the point is visible; the distance is the projected one.
     """
-    model, errors = build.model, []
+    model, errors, trend = build.model, [], _trend(build.model)
     for sighting in seen:
         camera = sighting.view.camera
         projected = camera.project(embedding.on(model.faces, sighting.placed))
         corners = camera.project(model.landmarks68.on(model.faces, sighting.placed)[[36, 45]])
         error = (sighting.points - projected) / np.linalg.norm(corners[0] - corners[1])
-        error[_visible(sighting, embedding, model.faces) < GRAZING] = np.nan
+        error[_visible(sighting, embedding, model.faces, trend) < GRAZING] = np.nan
         errors.append(error)
     # The median of the distance of a 2D normal deviate is 1.1774 standard deviations of one axis.
     return np.nanmedian(np.linalg.norm(np.stack(errors), axis=2), axis=0) / 1.1774

@@ -1,0 +1,162 @@
+"""What the lifecycle nodes have in common: life cycle, parameters, diagnostics, and an orderly end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+
+from extreme3d_ros.errors import Extreme3DError, InputError
+from extreme3d_ros.messages.diagnostics import diagnostic_array
+from extreme3d_ros.nodes.settings import Setting, Settings
+from extreme3d_ros.nodes.statistics import Statistics
+
+AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
+
+#: Seconds between equal warnings.
+THROTTLE = 5.0
+
+#: A clock that runs on when a simulated one stands still.
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+
+
+class ManagedNode(LifecycleNode):
+    """A lifecycle node that loads on configure, works while active, and says once a second how it fares.
+
+    Nodes define `load`, `start`, `stop`, `unload` and `health`. A load that fails leaves the node unconfigured with one
+    line in the log; it can be configured again once the cause is mended.
+    """
+
+    def __init__(self, name: str, settings: Sequence[Setting]):
+        super().__init__(name)
+        self.settings = Settings(self, [*settings, AUTOSTART])
+        self.statistics = Statistics()
+        self._phase, self._trouble = "unconfigured", ""
+        self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(1.0, self._report, clock=STEADY)
+
+    def load(self) -> None:
+        """Reads the parameters, loads models, makes publishers. May raise."""
+
+    def start(self) -> None:
+        """Begins to work."""
+
+    def stop(self) -> None:
+        """Ends all that `start` began."""
+
+    def unload(self) -> None:
+        """Frees all that `load` made, also where it failed half-way."""
+
+    def health(self) -> tuple[bytes, str, dict[str, object]]:
+        """Level, one line and values for the diagnostics of the active node."""
+        raise NotImplementedError
+
+    def autostart(self) -> None:
+        """Configures and activates, if the parameter says so."""
+        if self.settings["autostart"] and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def attempt(self, work: Callable[[], None]) -> None:
+        """Runs a worker's work; what it raises becomes a line in the log."""
+        try:
+            work()
+        except Extreme3DError as error:
+            self.statistics.count("skipped")
+            self.get_logger().warning(f"skipped: {error}", throttle_duration_sec=THROTTLE)
+        except Exception as error:
+            self.statistics.count("skipped")
+            if self.context.ok():  # at shutdown publishers end before the workers
+                self.get_logger().error(f"skipped, please report this: {error!r}", throttle_duration_sec=THROTTLE)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            self.load()
+        except Exception as error:  # a broken installation too leaves a node that can tell so
+            self._trouble = str(error) if isinstance(error, Extreme3DError) else f"cannot be configured: {error!r}"
+            self.get_logger().error(self._trouble)
+            self.unload()
+            return TransitionCallbackReturn.FAILURE
+        self._phase, self._trouble, self.settings.fixed = "inactive", "", True
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = super().on_activate(state)
+        self.start()
+        self._phase = "active"
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._end_work()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._phase, self.settings.fixed = "unconfigured", False
+        self.unload()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.close()
+        self._phase = "finalized"
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.close()
+        return super().on_error(state)
+
+    def close(self) -> None:
+        """Ends the work and frees everything; nothing happens the second time."""
+        self._end_work()
+        self._phase, self.settings.fixed = "unconfigured", False
+        self.unload()
+
+    def _end_work(self) -> None:
+        if self._phase == "active":
+            self._phase = "inactive"
+            self.stop()
+
+    def _report(self) -> None:
+        if self._phase == "active":
+            level, line, values = self.health()
+        else:
+            level = DiagnosticStatus.ERROR if self._trouble else DiagnosticStatus.WARN
+            line, values = f"{self._phase}: {self._trouble}".rstrip(": "), {}
+        name = self.get_fully_qualified_name().lstrip("/")
+        stamp = self.get_clock().now().to_msg()
+        self._reports.publish(diagnostic_array(stamp, name, level, line, values | self.statistics.values()))
+
+
+def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
+    """Brings a node up, lets it work until Ctrl-C or SIGTERM, and takes it down. Returns the exit status."""
+    rclpy.init(args=args)
+    node = None
+    try:
+        node = make_node()
+        if isinstance(node, ManagedNode):
+            node.autostart()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (InputError, ParameterException) as error:
+        print(f"extreme3d: {error}", file=sys.stderr)
+        return InputError.exit_status
+    finally:
+        if node is not None:
+            _take_down(node)
+        rclpy.try_shutdown()
+    return 0
+
+
+def _take_down(node: Node) -> None:
+    try:
+        if hasattr(node, "close"):
+            node.close()
+        node.destroy_node()
+    except KeyboardInterrupt:  # an impatient second Ctrl-C
+        pass
