@@ -37,13 +37,18 @@ class FastPath:
         timings: dict[str, float] = {}
         with timed(timings, "detection"):
             faces = self._detection(frame.image)
-        return [self._observe(frame, face, dict(timings)) for face in faces[:max_faces]]
+        observations = [self._observe(frame, face, dict(timings)) for face in faces[:max_faces]]
+        return [observation for observation in observations if observation is not None]
 
-    def _observe(self, frame: Frame, face: Face, timings: dict[str, float]) -> Observation:
+    def _observe(self, frame: Frame, face: Face, timings: dict[str, float]) -> Observation | None:
+        """One face; None where its points are those of no face."""
         with timed(timings, "crop"):
             crop = self._crop(frame, face)
         with timed(timings, "foundation"):
-            foundation, coefficients, confidence = self._foundation(face, frame.camera)
+            try:
+                foundation, coefficients, confidence = self._foundation(face, frame.camera)
+            except ValueError:
+                return None
         with timed(timings, "raster"):
             surface = self._raster(foundation, crop)
         with timed(timings, "occlusion"):

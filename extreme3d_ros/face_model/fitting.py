@@ -51,7 +51,7 @@ class LandmarkFitter:
         self._eye_distance = float(np.linalg.norm(eyes[0] - eyes[1]))
 
     def __call__(self, points: np.ndarray, camera: Camera) -> Fit:
-        """Fit to points (468, 2) in the camera's pixels."""
+        """Fit to points (468, 2) in the camera's pixels. Raises ValueError where no pose explains them."""
         R, t = _initial_pose(self._mean, points, camera)
         coefficients = np.zeros(self._modes.shape[2])
         for _ in range(self._iterations):
@@ -95,9 +95,12 @@ class LandmarkFitter:
 
 
 def _initial_pose(model_points, points, camera):
-    """Pose of the mean face by PnP; the model's frame is y up, the camera's y down."""
-    found, rotation, t = cv2.solvePnP(model_points, points.astype(np.float64), camera.K, None, flags=cv2.SOLVEPNP_SQPNP)
-    if not found or not np.isfinite(t).all() or t[2, 0] <= 0:
+    """Pose of the mean face by PnP (Terzakis and Lourakis 2020)."""
+    try:
+        _, rotation, t = cv2.solvePnP(model_points, points.astype(np.float64), camera.K, None, flags=cv2.SOLVEPNP_SQPNP)
+    except cv2.error as error:  # points that coincide or are not finite
+        raise ValueError("no pose explains the landmarks") from error
+    if not np.isfinite(t).all() or t[2, 0] <= 0:
         raise ValueError("no pose explains the landmarks")
     return cv2.Rodrigues(rotation)[0], t[:, 0]
 

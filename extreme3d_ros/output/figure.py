@@ -9,7 +9,6 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
 from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Crop, Foundation, Layers
-from extreme3d_ros.stages.bump import encode
 
 _PANEL = 400
 _CLAY = np.array([196.0, 205.0, 214.0])  # BGR
@@ -28,7 +27,7 @@ def figure(
     panels = {
         "input": crop.image,
         "mask": _tinted(crop.image, layers.occlusion),
-        "bump map": encode(layers.bump),
+        "bump map, +-1.5 mm": _grey(layers.bump),
         "foundation": clay(foundation.vertices, faces, crop.camera),
     }
     if mesh is not None:
@@ -76,6 +75,11 @@ def _tinted(image: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
     for label, colour in ((VISIBLE, (0, 200, 0)), (HIDDEN, (0, 0, 255)), (TURNED_AWAY, (255, 80, 0))):
         tint[occlusion == label] += 0.45 * np.array(colour, np.float32)
     return tint.astype(np.uint8)
+
+
+def _grey(bump: np.ndarray) -> np.ndarray:
+    """The bump map with more contrast than its 8-bit encoding has."""
+    return np.clip(127.5 + bump / 1.5e-3 * 127.5, 0, 255).astype(np.uint8)
 
 
 def _panel(title: str, image: np.ndarray) -> np.ndarray:

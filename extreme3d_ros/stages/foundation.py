@@ -18,7 +18,10 @@ class FoundationFit:
         self._fitter = LandmarkFitter(model)
 
     def __call__(self, face: Face, camera: Camera) -> tuple[Foundation, Coefficients, float]:
-        """The foundation, its coefficients, and how far they can be trusted (0..1)."""
+        """The foundation, its coefficients, and how far they can be trusted (0..1).
+
+        Raises ValueError where no pose explains the face's points.
+        """
         fit = self._fitter(face.points, camera)
         vertices = self._model.vertices(fit.shape, fit.expression) @ fit.R.T + fit.t
         foundation = Foundation(vertices.astype(np.float32), fit.R, fit.t)

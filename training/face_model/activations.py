@@ -9,7 +9,7 @@ SYMMETRIC = 0.75
 
 #: Single shapes or left-right pairs: (name, how often, mean activation).
 SINGLES = (
-    ("jawOpen", 0.35, 0.35),
+    ("jawOpen", 0.45, 0.45),
     ("jawForward", 0.06, 0.4),
     ("jawSideways", 0.08, 0.4),
     ("mouthSideways", 0.10, 0.4),
@@ -24,7 +24,7 @@ SINGLES = (
     ("browOuterUp", 0.12, 0.5),
     ("cheekPuff", 0.06, 0.4),
     ("cheekSquint", 0.10, 0.4),
-    ("eyeBlink", 0.25, 0.6),
+    ("eyeBlink", 0.30, 0.7),
     ("eyeSquint", 0.12, 0.4),
     ("eyeWide", 0.08, 0.4),
     ("mouthDimple", 0.08, 0.4),

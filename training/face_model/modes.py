@@ -102,7 +102,7 @@ def principal_modes(offsets: np.ndarray, topology: Topology, count: int) -> Mode
     """The `count` strongest modes of offsets (S, V, 3) and their mirror twins: uncentred, by falling variance."""
     half = len(topology.mirror) - (len(topology.mirror) - topology.midline) // 2
     left, right = offsets[:, :half], offsets[:, topology.mirror[:half]] * FLIP
-    found = [_subspace(0.5 * (left + sign * right), topology.midline, count) + (sign,) for sign in (1, -1)]
+    found = [_subspace(0.5 * (left + sign * right), topology.midline, count, sign > 0) + (sign,) for sign in (1, -1)]
     modes = np.concatenate([m for m, _, _ in found])
     deviations = np.concatenate([d for _, d, _ in found])
     signs = np.repeat([1, -1], [len(m) for m, _, _ in found])
@@ -110,7 +110,7 @@ def principal_modes(offsets: np.ndarray, topology: Topology, count: int) -> Mode
     return Modes(modes[strongest], signs[strongest])
 
 
-def _subspace(part, midline, count):
+def _subspace(part, midline, count, one_sided):
     """Modes (count, H, 3) scaled to one deviation, and the deviations (norms over the whole mesh)."""
     weight = np.where(np.arange(part.shape[1]) < midline, 1.0, np.sqrt(2.0)).astype(np.float32)
     matrix = (part * weight[:, None]).reshape(len(part), -1)
@@ -119,7 +119,10 @@ def _subspace(part, midline, count):
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     # The mode of norm sqrt(value): samples^T v / sqrt(S).
     modes = np.einsum("sk,shc->khc", vectors.astype(np.float32), part, optimize=True) / np.sqrt(len(part))
-    # A mode's sign is free; its largest entry is made positive, so that a rebuilt file agrees with the last.
+    # A mode's sign is free: positive is where the samples lie on average (an open jaw, not a shut one), else where the
+    # largest entry is positive, so that a rebuilt file agrees with the last.
+    lean = vectors.mean(0) * np.sqrt(len(part))
     flat = modes.reshape(count, -1)
-    modes *= np.sign(flat[np.arange(count), np.abs(flat).argmax(1)])[:, None, None]
+    largest = np.sign(flat[np.arange(count), np.abs(flat).argmax(1)])
+    modes *= np.where(one_sided & (np.abs(lean) > 0.1), np.sign(lean), largest)[:, None, None]
     return modes, np.sqrt(values)

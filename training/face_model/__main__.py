@@ -1,0 +1,49 @@
+"""`python -m training.face_model`: learn the shipped face model from ICT-FaceKit, write it, and report its figures."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from extreme3d_ros.face_model.files import save_face_model
+from extreme3d_ros.face_model.model import DEFAULT_MODEL
+from training.face_model.build import build
+from training.face_model.evaluate import evaluate
+from training.face_model.ict import load_ict
+from training.face_model.landmarks import embed468, noise468, sightings
+from training.face_model.regions import label
+from training.face_model.report import write_report
+
+ROOT = Path(__file__).parents[2]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m training.face_model", description=__doc__)
+    parser.add_argument("--ict", type=Path, default=ROOT / "../shared/data/ict_facekit", help="folder of ICT-FaceKit light")
+    parser.add_argument("--out", type=Path, default=DEFAULT_MODEL, help="the npz to write; its .md goes beside it")
+    parser.add_argument("--renders", type=int, default=500, help="rendered heads for the 468 points")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+
+    made = build(load_ict(arguments.ict))
+    print(f"[{time.perf_counter() - start:5.0f} s] topology, modes, 68 points")
+    heads = list(sightings(made, arguments.renders, np.random.default_rng(2)))
+    embedding, twins, seen = embed468(made, heads)
+    print(f"[{time.perf_counter() - start:5.0f} s] 468 points, from {len(heads)} of {arguments.renders} rendered heads")
+    # Poses as a user's: what the noise is for is the weight of a point in a fit.
+    noise = noise468(made, embedding, list(sightings(made, arguments.renders // 2, np.random.default_rng(3))))
+    model = replace(made.model, landmarks468=embedding, landmark_noise=noise)
+    model = replace(model, regions=label(model, made.topology, twins))
+    save_face_model(arguments.out, midline=made.topology.midline, signs=made.signs, model=model)
+    figures = evaluate(made, arguments.out, seen)
+    write_report(arguments.out.with_suffix(".md"), figures)
+    print(figures)
+    print(f"[{time.perf_counter() - start:5.0f} s] wrote {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()
