@@ -234,9 +234,10 @@ class TestBrokenFiles:
             del arrays[key]
         path = tmp_path / "odd.npz"
         np.savez(path, **arrays)
-        with pytest.raises(ModelFileError, match=r"odd\.npz.*" + key.split("_")[0]) as caught:
+        with pytest.raises(ModelFileError, match=r"odd\.npz is not a face model") as caught:
             load_face_model(path)
         assert "\n" not in str(caught.value)
+        assert key in str(caught.value) or key == "mean"  # a shorter mean makes the others look too long
 
     def test_another_zip(self, tmp_path):
         path = tmp_path / "notes.npz"

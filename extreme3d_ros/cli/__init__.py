@@ -1,0 +1,3 @@
+"""The command line."""
+
+from extreme3d_ros import one_thread_blas as one_thread_blas

@@ -58,7 +58,7 @@ class Reconstruction:
         if not observations:
             raise NoFaceError(f"{source}: no face found; use an image in which a face is upright and not tiny")
         names = [f"{stem}_face{number}" if number else stem for number in range(len(observations))]
-        entries = [self._face(name, frame, seen) for name, seen in zip(names, observations)]
+        entries = [self._face(name, frame, seen) for name, seen in zip(names, observations, strict=True)]
         write_bytes(self._out / f"{stem}.json", document(frame, entries))
 
     def _face(self, name: str, frame: Frame, seen: Observation) -> dict:

@@ -1,27 +1,28 @@
-"""`extreme3d run`: both nodes and an image source as processes, without ros2 launch, watched by a process of its own."""
+"""`extreme3d run`: an image source and both nodes as processes, without ros2 launch; this process watches them."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.errors import Extreme3DError, InputError
+from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.output.atomic import write_bytes
 
 NAMESPACE = "/face"
 CAMERA = "/camera"
 #: The first start compiles the numerical kernels, which takes about a minute on a small machine.
 FIRST_MESH_TIMEOUT = 180.0
-_MAPS = ("crop/image", "crop/camera_info", "bump_map", "mask", "occlusion", "foundation", "pose", "bump_map_filled")
 
 
 class NodeDied(Extreme3DError):
@@ -32,27 +33,35 @@ def run(arguments) -> int:
     """Runs the command until its seconds are over or Ctrl-C; 0 when all went well."""
     try:
         import rclpy
+        from rclpy.signals import SignalHandlerOptions
     except ImportError as error:
         raise InputError("rclpy is not installed: source your ROS 2, or pip install 'extreme3d_ros[ros]'") from error
     out = output_folder(arguments.out) if arguments.out else None
-    own_source = not arguments.source.startswith("/") or Path(arguments.source).exists()
+    own_source = not _is_topic(arguments.source)
     if own_source:
         _stay_on_this_machine()
+    # rclpy's own handlers pull the context from under a spinning node; here signals are ordinary exceptions.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     processes = Processes(arguments.source, own_source, arguments.rate, out)
-    rclpy.init()
     try:
         watcher = Watcher()
         _watch(watcher, processes, arguments.seconds)
         table = watcher.table() + "\n" + processes.memory()
+        print(table, flush=True)
         if out:
-            _leave_results(watcher, processes, out, table)
-        print(table)
+            _leave_results(watcher, out, table)
     except KeyboardInterrupt:
         pass
     finally:
         processes.stop()
         rclpy.try_shutdown()
     return 0
+
+
+def _is_topic(source: str) -> bool:
+    """Whether a source names an image topic; what looks like a file, or is one, does not."""
+    return source.startswith("/") and not Path(source).suffix and not Path(source).exists()
 
 
 def _stay_on_this_machine() -> None:
@@ -68,6 +77,8 @@ class Processes:
     def __init__(self, source: str, own_source: bool, rate: float, out: Path | None):
         topic = f"{CAMERA}/image_raw" if own_source else source
         remap = ["-r", f"image_raw:={topic}", "-r", f"camera_info:={topic.rsplit('/', 1)[0]}/camera_info"]
+        if own_source:  # best effort loses large images between busy processes
+            remap += ["-p", "reliability:=reliable"]
         ply = ["-p", f"ply_dir:={out.resolve()}"] if out else []
         self._children = {
             "face_node": _start("face_node", NAMESPACE, remap),
@@ -105,9 +116,21 @@ class Processes:
 
 
 def _start(node: str, namespace: str, arguments: list[str]) -> subprocess.Popen:
-    command = [sys.executable, "-m", f"extreme3d_ros.nodes.{node}", "--ros-args", "-r", f"__ns:={namespace}", *arguments]
+    ros_arguments = ["--ros-args", "-r", f"__ns:={namespace}", *arguments]
     # A session of its own: Ctrl-C reaches this process alone, which then ends the children in order.
-    return subprocess.Popen(command, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", f"extreme3d_ros.nodes.{node}", *ros_arguments],
+        start_new_session=True,
+        preexec_fn=_end_with_parent,
+    )
+
+
+def _end_with_parent() -> None:
+    """Asks Linux to end this child when its parent is gone, however that came about."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+_PR_SET_PDEATHSIG = 1
 
 
 def _resident_mb(pid: int) -> float:
@@ -116,60 +139,52 @@ def _resident_mb(pid: int) -> float:
 
 
 class Watcher:
-    """Subscribes to everything the nodes publish, counts it, and keeps the newest of each."""
+    """Subscribes to everything the nodes publish, counts it, and keeps the newest whole observation."""
 
     def __init__(self):
         import rclpy
-        from geometry_msgs.msg import PoseStamped
-        from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-        from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+        from sensor_msgs.msg import Image
         from visualization_msgs.msg import Marker
 
-        types = defaultdict(lambda: Image, {"crop/camera_info": CameraInfo, "foundation": PointCloud2, "pose": PoseStamped})
+        from extreme3d_ros.messages.observation import TOPICS
+        from extreme3d_ros.nodes.qos import MESH, OBSERVATION
+
         self.node = rclpy.create_node("extreme3d_run")
-        self.newest: dict[str, bytes] = {}
-        self._ages: dict[str, list[float]] = defaultdict(list)
-        self._types = {**{topic: types[topic] for topic in _MAPS}, "mesh": Marker}
-        reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-        latched = QoSProfile(
-            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-        )
-        for topic, kind in self._types.items():
-            self.node.create_subscription(
-                kind, f"{NAMESPACE}/{topic}", self._receiver(topic), latched if topic == "mesh" else reliable, raw=True
-            )
+        self.observation: Mapping[str, bytes] | None = None
+        self._synchronizer = StampSynchronizer(TOPICS)
+        self._ages: dict[str, list[float]] = {}
+        for topic, kind in {**TOPICS, "bump_map_filled": Image, "mesh": Marker}.items():
+            self._ages[topic] = []
+            quality = MESH if topic == "mesh" else OBSERVATION
+            receive = partial(self._receive, topic, topic in TOPICS)
+            self.node.create_subscription(kind, f"{NAMESPACE}/{topic}", receive, quality, raw=True)
         self._since = time.monotonic()
 
-    def _receiver(self, topic: str):
-        def receive(data: bytes) -> None:
-            seconds, nanoseconds = struct.unpack_from("<iI", data, 4)  # every type here starts with its header's stamp
-            self._ages[topic].append((time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
-            self.newest[topic] = bytes(data)
+    @property
+    def meshes(self) -> int:
+        """How many meshes came."""
+        return len(self._ages["mesh"])
 
-        return receive
+    def _receive(self, topic: str, of_observation: bool, data: bytes) -> None:
+        seconds, nanoseconds = stamp_of(data)
+        self._ages[topic].append((time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
+        if of_observation:
+            self.observation = self._synchronizer.add(topic, data) or self.observation
 
     def restart(self) -> None:
         """Forgets what was counted so far."""
-        self._ages.clear()
+        for ages in self._ages.values():
+            ages.clear()
         self._since = time.monotonic()
 
     def table(self) -> str:
         """Rates and latencies (from the image's stamp to here) of each topic."""
         seconds = time.monotonic() - self._since
         lines = [f"{'topic':<24}{'Hz':>7}{'median ms':>11}{'p95 ms':>9}"]
-        for topic in self._types:
-            ages = self._ages[topic]
+        for topic, ages in self._ages.items():
             median, late = np.percentile(ages, [50, 95]) if ages else (np.nan, np.nan)
             lines.append(f"{NAMESPACE + '/' + topic:<24}{len(ages) / seconds:>7.1f}{median:>11.0f}{late:>9.0f}")
         return "\n".join(lines)
-
-    def message(self, topic: str):
-        """The newest message of a topic. Raises InputError where there was none."""
-        from rclpy.serialization import deserialize_message
-
-        if topic not in self.newest:
-            raise InputError(f"nothing was received on {NAMESPACE}/{topic}: does the source show a face?")
-        return deserialize_message(self.newest[topic], self._types[topic])
 
 
 def _watch(watcher: Watcher, processes: Processes, seconds: float | None) -> None:
@@ -177,7 +192,7 @@ def _watch(watcher: Watcher, processes: Processes, seconds: float | None) -> Non
     import rclpy
 
     started = time.monotonic()
-    while "mesh" not in watcher.newest:
+    while not watcher.meshes:
         processes.check()
         rclpy.spin_once(watcher.node, timeout_sec=0.2)
         if seconds is not None and time.monotonic() - started > FIRST_MESH_TIMEOUT:
@@ -190,7 +205,7 @@ def _watch(watcher: Watcher, processes: Processes, seconds: float | None) -> Non
         rclpy.spin_once(watcher.node, timeout_sec=0.2)
 
 
-def _leave_results(watcher: Watcher, processes: Processes, out: Path, table: str) -> None:
+def _leave_results(watcher: Watcher, out: Path, table: str) -> None:
     """The newest mesh as PLY (by the node's own service), the figure of it, and the table."""
     ply = _save_ply(watcher)
     write_bytes(out / "figure.png", png(_figure(watcher, ply)))
@@ -212,12 +227,15 @@ def _save_ply(watcher: Watcher) -> Path:
 
 
 def _figure(watcher: Watcher, ply: Path) -> np.ndarray:
+    """The figure of the newest observation and the mesh in a file."""
     import trimesh
+    from rclpy.serialization import deserialize_message
 
     from extreme3d_ros.face_model import load_face_model
-    from extreme3d_ros.messages import from_messages
+    from extreme3d_ros.messages.observation import TOPICS, messages_to_observation
     from extreme3d_ros.output.figure import figure
 
-    crop, foundation, layers = from_messages(**{t: watcher.message(t) for t in ()})
+    messages = {topic: deserialize_message(data, TOPICS[topic]) for topic, data in watcher.observation.items()}
+    seen = messages_to_observation(messages)
     mesh = trimesh.load(ply, process=False)
-    return figure(crop, foundation, layers, (mesh.vertices, mesh.faces), load_face_model().faces)
+    return figure(seen.crop, seen.foundation, seen.layers, (mesh.vertices, mesh.faces), load_face_model().faces)

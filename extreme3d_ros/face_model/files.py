@@ -35,7 +35,7 @@ def load_face_model(path: Path | str = DEFAULT_MODEL) -> FaceModel:
         raise ModelFileError(f"{path} is not a readable face model ({reason}): {_REMEDY}") from None
     try:
         _check(arrays)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise ModelFileError(f"{path} is not a face model of this package ({reason}): {_REMEDY}") from None
     return _expand(arrays)
@@ -70,38 +70,40 @@ def save_face_model(path: Path, *, midline: int, signs: dict[str, np.ndarray], m
 
 
 def _check(arrays):
-    """Shapes, finiteness and index ranges; raises KeyError or ValueError."""
-    H, M, faces = len(arrays["mean"]), int(arrays["midline"]), arrays["faces"]
-    V, T = 2 * H - M, 2 * len(faces)
-    shapes = {
-        "mean": (H, 3),
-        "faces": (T // 2, 3),
-        "uv": (H, 2),
-        "regions": (H,),
-        "landmark_noise": (468,),
-    }
-    for name in ("shape", "expression"):
-        K = len(arrays[f"{name}_scale"])
-        shapes |= {f"{name}_modes": (K, H, 3), f"{name}_scale": (K,), f"{name}_sign": (K,)}
-    for name, N in (("landmarks68", 68), ("landmarks468", 468)):
-        shapes |= {f"{name}_triangles": (N,), f"{name}_barycentric": (N, 3)}
-    for key, shape in shapes.items():
+    """Shapes, kinds of number, finiteness and index ranges; raises KeyError or ValueError, naming the array."""
+    for key, shape in {"name": (), "midline": ()}.items():
         if arrays[key].shape != shape:
             raise ValueError(f"{key} has the shape {arrays[key].shape}, not {shape}")
-        if arrays[key].dtype.kind == "f" and not np.isfinite(arrays[key]).all():
-            raise ValueError(f"{key} is not finite")
+    H, M, T = len(arrays["mean"]), int(arrays["midline"]), 2 * len(arrays["faces"])
     if not (0 < M < H and T > 0):
-        raise ValueError(f"{M} midline vertices of {H}")
-    for key, end in (
-        ("faces", V),
-        ("landmarks68_triangles", T),
-        ("landmarks468_triangles", T),
-        ("regions", MOUTH_INTERIOR + 1),
-    ):
-        if arrays[key].dtype.kind not in "iu" or arrays[key].min() < 0 or arrays[key].max() >= end:
+        raise ValueError(f"midline and mean do not fit: {M} of {H} vertices")
+    real = {"mean": (H, 3), "uv": (H, 2), "landmark_noise": (468,)}
+    whole = {"faces": ((T // 2, 3), 0, 2 * H - M), "regions": ((H,), 0, MOUTH_INTERIOR + 1)}
+    for name in ("shape", "expression"):
+        K = len(arrays[f"{name}_modes"])
+        real |= {f"{name}_modes": (K, H, 3), f"{name}_scale": (K,)}
+        whole[f"{name}_sign"] = ((K,), -1, 2)
+    for name, N in (("landmarks68", 68), ("landmarks468", 468)):
+        real[f"{name}_barycentric"] = (N, 3)
+        whole[f"{name}_triangles"] = ((N,), 0, T)
+    for key, shape in real.items():
+        _check_array(key, arrays[key], shape, "f")
+        if not np.isfinite(arrays[key]).all():
+            raise ValueError(f"{key} is not finite")
+    for key, (shape, first, end) in whole.items():
+        _check_array(key, arrays[key], shape, "iu")
+        if arrays[key].min(initial=first) < first or arrays[key].max(initial=first) >= end:
             raise ValueError(f"{key} is out of range")
-    if any((np.abs(arrays[f"{name}_sign"]) != 1).any() for name in ("shape", "expression")):
-        raise ValueError("a mode's sign is neither +1 nor -1")
+    for name in ("shape", "expression"):
+        if not arrays[f"{name}_sign"].all():
+            raise ValueError(f"{name}_sign is neither +1 nor -1 somewhere")
+
+
+def _check_array(key, array, shape, kinds):
+    if array.shape != shape:
+        raise ValueError(f"{key} has the shape {array.shape}, not {shape}")
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{key} has the type {array.dtype}")
 
 
 def _expand(arrays) -> FaceModel:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
-
 DEFAULT_MODEL = Path(__file__).parent.parent / "data" / "face_model.npz"
 
 #: Vertex labels of `FaceModel.regions`.
@@ -59,8 +57,9 @@ class FaceModel:
 
     def vertices(self, shape: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """F = s + e (V, 3) in the model's frame; coefficients in standard deviations, missing trailing ones are 0."""
-        flat = np.asarray(shape, np.float32) @ self.shape_modes[: len(shape)].reshape(len(shape), -1)
+        size = self.mean.size
+        flat = np.asarray(shape, np.float32) @ self.shape_modes[: len(shape)].reshape(len(shape), size)
         flat = flat + np.asarray(expression, np.float32) @ self.expression_modes[: len(expression)].reshape(
-            len(expression), -1
+            len(expression), size
         )
         return self.mean + flat.reshape(self.mean.shape)

@@ -17,6 +17,7 @@ from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.messages.diagnostics import diagnostic_array
 from extreme3d_ros.nodes.settings import Setting, Settings
 from extreme3d_ros.nodes.statistics import Statistics
+from extreme3d_ros.nodes.transport import make_room
 
 AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
 
@@ -134,6 +135,7 @@ class ManagedNode(LifecycleNode):
 
 def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
     """Brings a node up, lets it work until Ctrl-C or SIGTERM, and takes it down. Returns the exit status."""
+    make_room()
     rclpy.init(args=args)
     node = None
     try:

@@ -10,15 +10,14 @@ from extreme3d_ros.face_model import load_face_model
 from training.face_model import modes as pca
 from training.face_model.activations import sample_activations
 from training.face_model.build import Build
-from training.face_model.landmarks import ENOUGH
 from training.face_model.planar import corner_angles
 
 HELD_OUT, SEED = 500, 777
 COUNTS = (10, 30, 60, 99)
 
 
-def evaluate(build: Build, path: Path, seen: np.ndarray) -> str:
-    """The figures of the written file, as the lines of a markdown list. seen: (468,) sightings of each point."""
+def evaluate(build: Build, path: Path, inside: np.ndarray) -> str:
+    """The figures of the written file, as the lines of a markdown list. inside: (468,) bool, the points within our area."""
     model, topology = load_face_model(path), build.topology
     rng = np.random.default_rng(SEED)
     target = model.mean + build.origin
@@ -41,10 +40,10 @@ def evaluate(build: Build, path: Path, seen: np.ndarray) -> str:
     error = _residual(offsets, model.expression_modes)[:, skin]
     lines.append(_row("expression offsets alone", "29 expression", error))
     both = np.concatenate([model.shape_modes, model.expression_modes])
-    expressive = pca.align(faces + offsets, target, build.align_weights)
-    lines.append(_row("with expression", "99 shape + 29 expression", _residual(expressive - target, both)[:, skin]))
-    error = _residual(pca.align(faces + offsets, target, build.align_weights) - target, both[:0])[:, skin]
-    lines.append(_row("with expression", "none (the mean)", error))
+    # Expressive faces stay in the frame of their neutral head: F = s + e knows no head motion.
+    expressive = neutral + offsets - target
+    lines.append(_row("with expression", "99 shape + 29 expression", _residual(expressive, both)[:, skin]))
+    lines.append(_row("with expression", "none (the mean)", np.linalg.norm(expressive, axis=2)[:, skin]))
     noise = model.landmark_noise * 100
     spread = np.percentile(noise, [10, 50, 90])
     worst = ", ".join(f"{n} ({noise[n]:.1f})" for n in np.argsort(-noise)[:5])
@@ -52,7 +51,8 @@ def evaluate(build: Build, path: Path, seen: np.ndarray) -> str:
         "",
         f"- landmark noise of the 468 points, per axis, in % of the outer eye corners' distance: 10 / 50 / 90 % of the "
         f"points below {spread[0]:.2f} / {spread[1]:.2f} / {spread[2]:.2f}; worst {worst}",
-        f"- {(seen >= ENOUGH).sum()} of the 468 points were seen at least {ENOUGH} times on the model's own area",
+        f"- {inside.sum()} of the 468 points lie within the model's area; at the nearest place of its rim are "
+        f"{', '.join(map(str, np.flatnonzero(~inside))) or 'none'}",
     ]
     return "\n".join(lines)
 

@@ -21,8 +21,9 @@ from training.face_model.render import HeadPainter, View, sample_view
 POINTS = 468
 #: Surface seen at a lower cosine than this says little about where a point lies.
 GRAZING = 0.3
-#: A point needs this many sightings on our own area; else it stays where the neutral head has it.
-ENOUGH = 25
+#: A point needs this many sightings on our own area, and this share of those in which it should be seen; else it lies
+#: beyond the rim.
+ENOUGH, WITHIN = 25, 0.8
 #: Views turned by less than this many degrees give the first answer.
 FRONTAL = 12.0
 #: A place this far (in the layout's units) from the last answer is another part of the face.
@@ -70,50 +71,68 @@ def sightings(build: Build, count: int, rng, *, yaw: float = 40.0, pitch: float 
 
 
 def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray, np.ndarray]:
-    """The embedding, MediaPipe's mirror pairs (468,), and how many sightings each point has on our area (468,).
+    """The embedding, MediaPipe's mirror pairs (468,), and whether a point lies within our area (468,) bool.
 
     A detected point is carried back to the surface through the raster, to a place in the symmetric uv layout. The
     detector also guesses points that the head itself hides, and there the ray meets some other part of the face; so a
     first answer comes from nearly frontal views of the whole head, and the next ones from all the views in which the
-    last answer faces the camera. A point too seldom seen on our own area stays where the first answer has it.
+    last answer faces the camera. A point beyond our area goes to the nearest place of the rim.
     """
     faces, uv = build.model.faces, build.model.uv.astype(np.float64)
     answer, twins = _first_answer(build, [s for s in seen if abs(s.yaw) < FRONTAL])
     trend = _trend(build.model)
     places, hits = map(np.stack, zip(*(_back_project(s, faces, uv) for s in seen)))
+    rests = np.stack([s.rest for s in seen]) - build.origin
     for _ in range(3):
         embedding = at_uv(answer, uv, faces)
         expected = np.stack([_visible(s, embedding, faces, trend) for s in seen])
-        weights = np.where(hits & (expected > GRAZING), expected, 0.0)
-        weights[(np.linalg.norm(places - answer, axis=2) > FAR)] = 0.0
-        count = (weights > 0).sum(0)
-        found = count + count[twins] >= ENOUGH
-        answer[found] = _combine(places, weights, twins)[found]
+        expected = np.where(expected > GRAZING, expected, 0.0)
+        ours = hits & (np.linalg.norm(places - answer, axis=2) < FAR)
+        count, chances = ((expected > 0) & ours).sum(0), (expected > 0).sum(0)
+        # A point that often falls beyond our outline would be drawn inwards by the sightings within it.
+        inside = (count + count[twins]) >= np.maximum(ENOUGH, WITHIN * (chances + chances[twins]))
+        answer = np.where(
+            inside[:, None],
+            _combine(places, np.where(ours, expected, 0.0), twins, _mirrored),
+            _nearest_places(build, _combine(rests, np.where(np.isnan(rests[..., 0]), 0.0, expected), twins, _flip)),
+        )
+        if not np.isfinite(answer).all():
+            raise ValueError("a point was never seen: too few renders")
     answer[twins == np.arange(POINTS), 0] = 0.5
     embedding = at_uv(answer, uv, faces)
-    return symmetric(embedding, twins, faces, build.model.mirror_faces, build.topology.midline), twins, count
+    return symmetric(embedding, twins, faces, build.model.mirror_faces, build.topology.midline), twins, inside
 
 
 def _first_answer(build: Build, frontal: list[Sighting]):
     """Symmetric places (468, 2) nearest to where the points lie on the neutral head, and the mirror pairs (468,)."""
-    flip = np.array([-1.0, 1.0, 1.0])
     middle = np.nanmedian(np.stack([s.rest for s in frontal]), axis=0) - build.origin
-    twins = _twins(middle, middle * flip)
-    middle = 0.5 * (middle + middle[twins] * flip)
-    embedding, _ = nearest(middle, build.model.mean.astype(np.float64), build.model.faces)
-    return embedding.on(build.model.faces, build.model.uv.astype(np.float64)), twins
+    twins = _twins(middle, _flip(middle))
+    return _nearest_places(build, 0.5 * (middle + _flip(middle[twins]))), twins
 
 
-def _combine(places, weights, twins):
-    """Symmetric places (468, 2) from places (S, 468, 2) with weights (S, 468): a point's and, mirrored, its twin's."""
-    both = np.concatenate([places, _mirrored(places[:, twins])])
+def _nearest_places(build: Build, points):
+    """Places in our layout of the surface points nearest to points (468, 3); nan where they are."""
+    faces, known = build.model.faces, np.isfinite(points[:, 0])
+    result = np.full((len(points), 2), np.nan)
+    embedding, _ = nearest(points[known], build.model.mean.astype(np.float64), faces)
+    result[known] = embedding.on(faces, build.model.uv.astype(np.float64))
+    return result
+
+
+def _combine(places, weights, twins, mirrored):
+    """Symmetric places (468, D) from places (S, 468, D) with weights (S, 468): a point's and, mirrored, its twin's."""
+    both = np.concatenate([places, mirrored(places[:, twins])])
     weights = np.concatenate([weights, weights[:, twins]])
     result = np.stack([_median(both[:, n], weights[:, n]) for n in range(POINTS)])
-    return 0.5 * (result + _mirrored(result[twins]))
+    return 0.5 * (result + mirrored(result[twins]))
 
 
 def _mirrored(places):
     return places * [-1.0, 1.0] + [1.0, 0.0]
+
+
+def _flip(points):
+    return points * [-1.0, 1.0, 1.0]
 
 
 def _visible(sighting: Sighting, embedding: Embedding, faces, trend):
@@ -175,10 +194,10 @@ def _on_head(points, painter: HeadPainter, raster: Raster):
 
 
 def _median(places, weights, iterations: int = 50):
-    """Weighted geometric median (2,) of places (S, 2), by Weiszfeld's iteration; nan without any weight."""
+    """Weighted geometric median (D,) of places (S, D), by Weiszfeld's iteration; nan without any weight."""
     places, weights = places[weights > 0], weights[weights > 0]
     if not len(weights):
-        return np.full(2, np.nan)
+        return np.full(places.shape[1], np.nan)
     centre = np.median(places, axis=0)
     for _ in range(iterations):
         w = weights / np.maximum(np.linalg.norm(places - centre, axis=1), 1e-5)
@@ -195,10 +214,10 @@ def _twins(places, mirrored):
     return twins
 
 
-def noise468(build: Build, embedding: Embedding, seen: list[Sighting]) -> np.ndarray:
+def noise468(build: Build, embedding: Embedding, twins, seen: list[Sighting]) -> np.ndarray:
     """(468,) robust deviation per axis of a detected point about its embedding, over the outer eye corners' distance.
 
-    Taken from the views in which the point is visible; the distance is the projected one.
+    Taken from the views in which the point is visible; the distance is the projected one. Twins share their noise.
     """
     model, errors, trend = build.model, [], _trend(build.model)
     for sighting in seen:
@@ -209,4 +228,5 @@ def noise468(build: Build, embedding: Embedding, seen: list[Sighting]) -> np.nda
         error[_visible(sighting, embedding, model.faces, trend) < GRAZING] = np.nan
         errors.append(error)
     # The median of the distance of a 2D normal deviate is 1.1774 standard deviations of one axis.
-    return np.nanmedian(np.linalg.norm(np.stack(errors), axis=2), axis=0) / 1.1774
+    distance = np.linalg.norm(np.stack(errors), axis=2)
+    return np.nanmedian(np.concatenate([distance, distance[:, twins]]), axis=0) / 1.1774

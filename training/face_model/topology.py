@@ -15,8 +15,9 @@ from training.face_model import planar
 from training.face_model.ict import EYEBALLS, SKIN_VERTICES, Ict, boundary_loops
 from training.face_model.membranes import Membrane, eyeball_depth, span
 
-#: The outline in ICT's uv square, a superellipse between hair line and chin, in front of the ears.
-OUTLINE_CENTRE, OUTLINE_RADII, OUTLINE_POWER = np.array([0.5, 0.572]), np.array([0.372, 0.355]), 2.8
+#: The outline in ICT's uv square between hair line and chin, in front of the ears: a superellipse whose upper half, with
+#: the temples, is squarer than its lower one.
+OUTLINE_CENTRE, OUTLINE_RADII, OUTLINE_POWERS = np.array([0.5, 0.572]), np.array([0.377, 0.355]), (3.4, 2.9)
 #: The inner lips' opening in ICT's uv square.
 MOUTH_UV, MOUTH_REACH = np.array([0.5, 0.43068]), np.array([0.06, 0.0112])
 #: Spacing of the vertices in metres: near eyes, nose and lips; at the outline; and where one becomes the other.
@@ -52,7 +53,8 @@ class _Half:
     """The left half of the face area: ICT's triangles, flattened, and points on them."""
 
     def __init__(self, ict: Ict):
-        q = np.abs((ict.uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** OUTLINE_POWER
+        upper = ict.uv[:, 1:] > OUTLINE_CENTRE[1]
+        q = np.abs((ict.uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** np.where(upper, *OUTLINE_POWERS)
         inside = q.sum(1) < 1.0
         triangles = ict.skin_triangles
         triangles = triangles[(ict.uv[triangles, 0] >= 0.5 - 1e-6).all(1)]
@@ -180,7 +182,7 @@ def _chains(half: _Half, spacing):
     """Chains of fixed points (P, 2) in the plane: outline (top to bottom), midline above and below, eye, inner lip."""
     angle = np.linspace(np.pi / 2, -np.pi / 2, 2001)
     unit = np.column_stack([np.cos(angle), np.sin(angle)])
-    unit = np.sign(unit) * np.abs(unit) ** (2.0 / OUTLINE_POWER)
+    unit = np.sign(unit) * np.abs(unit) ** (2.0 / np.where(angle[:, None] > 0, *OUTLINE_POWERS))
     outline = half.from_uv(OUTLINE_CENTRE + np.maximum(unit, [0.0, -1.0]) * OUTLINE_RADII)
     outline[[0, -1], 0] = 0.0
     eye, lip = half.plane[half.eye_loop], half.plane[half.lip_loop]
