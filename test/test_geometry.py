@@ -10,9 +10,10 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry import screened
 from extreme3d_ros.geometry.alignment import similarity
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
+from extreme3d_ros.geometry.feather import feathered
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.sampling import bilinear
-from extreme3d_ros.geometry.subdivision import loop, neighbour_means
+from extreme3d_ros.geometry.subdivision import loop, unique_edges
 
 SPHERE = trimesh.creation.icosphere(3)
 
@@ -92,9 +93,15 @@ def test_subdivision_refuses_three_triangles_on_an_edge():
         loop(np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]]), 5)
 
 
-def test_neighbour_means_keep_constants():
-    means = neighbour_means(SPHERE.faces, len(SPHERE.vertices))
-    np.testing.assert_allclose(means @ np.ones(len(SPHERE.vertices)), 1, atol=1e-6)
+@given(st.integers(0, 10_000), st.floats(0.01, 1))
+def test_feathered_weights_are_gentle_and_the_largest_that_are(seed, step):
+    edges = unique_edges(SPHERE.faces)
+    weights = np.random.default_rng(seed).integers(0, 2, len(SPHERE.vertices)).astype(np.float32)
+    soft = feathered(weights, edges, step)
+    assert (soft <= weights).all() and np.abs(soft[edges[:, 0]] - soft[edges[:, 1]]).max() <= step + 1e-6
+    limits = np.full(len(soft), np.inf)
+    np.minimum.at(limits, edges.ravel(), soft[edges[:, ::-1]].ravel() + step)
+    np.testing.assert_allclose(soft, np.minimum(weights, limits), atol=1e-6)  # each is held by itself or a neighbour
 
 
 @given(st.floats(0, 8), st.floats(0, 5))

@@ -58,9 +58,8 @@ def _symmetric(edges, count):
     return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
 
 
-def neighbour_means(faces: np.ndarray, count: int) -> sp.csr_matrix:
-    """The matrix (count, count), float32, that replaces each vertex's value by the mean over itself and its neighbours."""
+
+def unique_edges(faces: np.ndarray) -> np.ndarray:
+    """The edges (E, 2) of a mesh, each once, smaller index first, sorted."""
     corners = np.asarray(faces, np.int64)
-    edges = np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), 1), axis=0)
-    ring = _symmetric(edges, count) + sp.identity(count)
-    return (sp.diags(1 / np.asarray(ring.sum(1)).ravel()) @ ring).tocsr().astype(np.float32)
+    return np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), 1), axis=0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from extreme3d_ros.face_model.topology import Topology
+from extreme3d_ros.geometry.feather import feathered
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.sampling import bilinear
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, Crop, Foundation, Surface
@@ -21,8 +22,8 @@ from extreme3d_ros.stages.occlusion import GRAZING
 _TRUSTED = 0.45
 #: A vertex may lie this far behind the depth that its pixel sees and still count as seen, metres.
 _BEHIND = 0.003
-#: Rounds of averaging over neighbours that feather the confidence.
-_FEATHER = 6
+#: The confidence changes by at most this from a vertex to its neighbour.
+_FEATHER = 1 / 12
 _REFLECT = np.array([-1.0, 1.0, 1.0], np.float32)
 
 
@@ -69,13 +70,8 @@ class SoftSymmetry:
         visible = (base[:, 2] <= depth + _BEHIND) & (label != NOT_FACE) & (label != TURNED_AWAY) & np.isfinite(depth)
         angle = np.clip((facing - GRAZING) / (_TRUSTED - GRAZING), 0, 1)
         trust = visible * angle * angle * (3 - 2 * angle)
-        return self._feathered(trust), self._feathered(trust * (label != HIDDEN))
-
-    def _feathered(self, trust):
-        smooth = trust.astype(np.float32)
-        for _ in range(_FEATHER):
-            smooth = np.minimum(self._topology.means @ smooth, trust)
-        return smooth.astype(np.float32)
+        edges = self._topology.edges
+        return feathered(trust, edges, _FEATHER), feathered(trust * (label != HIDDEN), edges, _FEATHER)
 
 
 def _nearest(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:

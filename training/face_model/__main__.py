@@ -18,12 +18,12 @@ from training.face_model.landmarks import embed468, noise468, sightings
 from training.face_model.regions import label
 from training.face_model.report import write_report
 
-ROOT = Path(__file__).parents[2]
+ICT_FOLDER = Path(__file__).parents[2] / "../shared/data/ict_facekit"
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m training.face_model", description=__doc__)
-    parser.add_argument("--ict", type=Path, default=ROOT / "../shared/data/ict_facekit", help="folder of ICT-FaceKit light")
+    parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
     parser.add_argument("--out", type=Path, default=DEFAULT_MODEL, help="the npz to write; its .md goes beside it")
     parser.add_argument("--renders", type=int, default=500, help="rendered heads for the 468 points")
     arguments = parser.parse_args()
@@ -37,7 +37,7 @@ def main():
     fresh = list(sightings(made, arguments.renders // 2, np.random.default_rng(3)))
     noise = noise468(made, embedding, twins, fresh)
     model = replace(made.model, landmarks468=embedding, landmark_noise=noise)
-    model = replace(model, regions=label(model, made.topology, twins))
+    model = replace(model, regions=label(model, made.topology))
     save_face_model(arguments.out, midline=made.topology.midline, signs=made.signs, model=model)
     figures = evaluate(made, arguments.out, inside)
     write_report(arguments.out.with_suffix(".md"), figures)

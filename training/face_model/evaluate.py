@@ -17,7 +17,7 @@ COUNTS = (10, 30, 60, 99)
 
 
 def evaluate(build: Build, path: Path, inside: np.ndarray) -> str:
-    """The figures of the written file, as the lines of a markdown list. inside: (468,) bool, the points within our area."""
+    """The figures of the written file, as markdown. inside: (468,) bool, the points within our area."""
     model, topology = load_face_model(path), build.topology
     rng = np.random.default_rng(SEED)
     target = model.mean + build.origin
@@ -27,7 +27,10 @@ def evaluate(build: Build, path: Path, inside: np.ndarray) -> str:
     skin = ~(topology.eye | topology.mouth)
     lines = [f"- {len(model.mean)} vertices ({topology.midline} on the midline), {len(model.faces)} triangles"]
     angles = np.degrees(corner_angles(model.mean.astype(np.float64), model.faces)).min(1)
-    lines.append(f"- smallest angle of a triangle of the mean {angles.min():.1f} degrees, {(angles > 25).mean():.2%} of the triangles above 25")
+    lines.append(
+        f"- smallest angle of a triangle of the mean {angles.min():.1f} degrees, {(angles > 25).mean():.2%} of the "
+        "triangles above 25"
+    )
     for name in ("shape", "expression"):
         sign = build.signs[name]
         lines.append(f"- {len(sign)} {name} modes: {(sign > 0).sum()} symmetric, {(sign < 0).sum()} antisymmetric")

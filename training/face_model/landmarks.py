@@ -83,6 +83,7 @@ def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray,
     trend = _trend(build.model)
     places, hits = map(np.stack, zip(*(_back_project(s, faces, uv) for s in seen)))
     rests = np.stack([s.rest for s in seen]) - build.origin
+    on_head = np.isfinite(rests[..., 0])
     for _ in range(3):
         embedding = at_uv(answer, uv, faces)
         expected = np.stack([_visible(s, embedding, faces, trend) for s in seen])
@@ -94,7 +95,7 @@ def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray,
         answer = np.where(
             inside[:, None],
             _combine(places, np.where(ours, expected, 0.0), twins, _mirrored),
-            _nearest_places(build, _combine(rests, np.where(np.isnan(rests[..., 0]), 0.0, expected), twins, _flip)),
+            _nearest_places(build, _combine(rests, np.where(on_head, expected, 0.0), twins, _flip)),
         )
         if not np.isfinite(answer).all():
             raise ValueError("a point was never seen: too few renders")
@@ -217,7 +218,8 @@ def _twins(places, mirrored):
 def noise468(build: Build, embedding: Embedding, twins, seen: list[Sighting]) -> np.ndarray:
     """(468,) robust deviation per axis of a detected point about its embedding, over the outer eye corners' distance.
 
-    Taken from the views in which the point is visible; the distance is the projected one. Twins share their noise.
+    Taken from the views in which the point is visible, edge on or not; the distance is the projected one. Twins share
+    their noise.
     """
     model, errors, trend = build.model, [], _trend(build.model)
     for sighting in seen:
@@ -225,7 +227,7 @@ def noise468(build: Build, embedding: Embedding, twins, seen: list[Sighting]) ->
         projected = camera.project(embedding.on(model.faces, sighting.placed))
         corners = camera.project(model.landmarks68.on(model.faces, sighting.placed)[[36, 45]])
         error = (sighting.points - projected) / np.linalg.norm(corners[0] - corners[1])
-        error[_visible(sighting, embedding, model.faces, trend) < GRAZING] = np.nan
+        error[_visible(sighting, embedding, model.faces, trend) <= 0.0] = np.nan
         errors.append(error)
     # The median of the distance of a 2D normal deviate is 1.1774 standard deviations of one axis.
     distance = np.linalg.norm(np.stack(errors), axis=2)

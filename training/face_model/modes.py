@@ -38,7 +38,10 @@ def carry(ict: Ict, topology: Topology) -> Carried:
     neutral = 0.5 * (neutral + neutral[topology.mirror] * FLIP)
     expressions = np.stack([topology.carry(offsets) for offsets in ict.expressions])
     areas = [_frontal_area(neutral[loop]) for loop in topology.eye_loops]
-    closing = [[1.0 - _frontal_area((neutral + e)[loop]) / area for loop, area in zip(topology.eye_loops, areas)] for e in expressions]
+    closing = [
+        [1.0 - _frontal_area((neutral + e)[loop]) / area for loop, area in zip(topology.eye_loops, areas)]
+        for e in expressions
+    ]
     return Carried(
         neutral.astype(np.float32),
         np.stack([topology.carry(offsets) for offsets in ict.identity]).astype(np.float32),
@@ -87,7 +90,7 @@ def align(samples: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.nd
 
 @dataclass(frozen=True)
 class Modes:
-    """K modes of the half mesh of H = M + L vertices: half (K, H, 3) metres per standard deviation; sign (K,) +1, -1."""
+    """K modes of the half mesh of H = M + L vertices: half (K, H, 3) metres per deviation; sign (K,) +1 or -1."""
 
     half: np.ndarray
     sign: np.ndarray

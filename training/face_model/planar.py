@@ -167,6 +167,11 @@ def corner_angles(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return np.column_stack(angles)
 
 
+def _smallest(vertices, first, second):
+    """(E,) the smallest angle of each pair of triangles (E, 3)."""
+    return np.minimum(corner_angles(vertices, first).min(1), corner_angles(vertices, second).min(1))
+
+
 def flip_edges(triangles, vertices, points, passes: int = 40) -> np.ndarray:
     """Flip inner edges as long as that widens the smallest angle on the surface (vertices (V, 3)).
 
@@ -184,9 +189,7 @@ def flip_edges(triangles, vertices, points, passes: int = 40) -> np.ndarray:
         a, b = triangles[t0, corner0], triangles[t0, (corner0 + 1) % 3]
         c, d = triangles[t0, (corner0 + 2) % 3], triangles[t1, (corner1 + 2) % 3]
         new0, new1 = np.column_stack([a, d, c]), np.column_stack([d, b, c])
-        before = np.minimum(corner_angles(vertices, triangles[t0]).min(1), corner_angles(vertices, triangles[t1]).min(1))
-        after = np.minimum(corner_angles(vertices, new0).min(1), corner_angles(vertices, new1).min(1))
-        gain = after - before
+        gain = _smallest(vertices, new0, new1) - _smallest(vertices, triangles[t0], triangles[t1])
         valid = (signed_areas(points, new0) > 0) & (signed_areas(points, new1) > 0) & (gain > 1e-6)
         used = np.zeros(len(triangles), bool)
         flipped = 0

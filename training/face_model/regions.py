@@ -16,7 +16,7 @@ BROWS = (
 )
 
 
-def label(model: FaceModel, topology: Topology, twins: np.ndarray) -> np.ndarray:
+def label(model: FaceModel, topology: Topology) -> np.ndarray:
     """(V,) labels, symmetric: membranes, and what lies inside the landmarks' outlines in the uv layout."""
     uv = model.uv.astype(np.float64)
     points = model.landmarks468.on(model.faces, uv)

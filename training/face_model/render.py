@@ -11,7 +11,16 @@ from scipy.spatial import cKDTree
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import Raster, rasterize
-from training.face_model.ict import EYEBALL_SIZE, EYEBALLS, IRIS_START, MOUTH_SOCKET, SKIN_VERTICES, TEETH, Ict, boundary_loops
+from training.face_model.ict import (
+    EYEBALL_SIZE,
+    EYEBALLS,
+    IRIS_START,
+    MOUTH_SOCKET,
+    SKIN_VERTICES,
+    TEETH,
+    Ict,
+    boundary_loops,
+)
 
 SIZE = 512
 SKIN_PART, INNER_PART, TEETH_PART, EYE_PART = range(4)
@@ -59,8 +68,9 @@ class HeadPainter:
         uv = np.full((len(ict.neutral), 2), -9.0, np.float32)
         uv[:SKIN_VERTICES] = ict.uv
         self.coordinates = np.concatenate([self.rest, uv], axis=1)
-        points = ict.neutral[ict.landmarks68]
-        self.brow = cKDTree(_dense(points[17:22], points[22:27]))
+        left = brow_line(ict)
+        self.brow_ends = left[0, 0], left[-1, 0]
+        self.brow = cKDTree(_dense(left, left * [-1.0, 1.0, 1.0]))
         lids = [loop for loop in boundary_loops(ict.skin_triangles) if len(loop) == 42]
         upper = [ict.neutral[loop][ict.neutral[loop][:, 1] > ict.neutral[loop][:, 1].mean()] for loop in lids]
         self.lashes = cKDTree(_dense(*(u[np.argsort(u[:, 0])] for u in upper)))
@@ -98,8 +108,10 @@ class HeadPainter:
         lip = _soft_inside(uv, self.lips, 0.006)
         color = _blend(color, tone * [0.85, 0.50, 0.50], 0.8 * lip)
         color = _blend(color, tone * [0.45, 0.18, 0.18], _soft_inside(uv, self.inner_lips, 0.004))
-        thickness = rng.uniform(0.0030, 0.0045)
-        brow = _step(self.brow.query(place, distance_upper_bound=0.03)[0], thickness, 0.002)
+        # A brow is thickest near the nose and runs out to the side.
+        outwards = np.clip(np.interp(np.abs(place[:, 0]), self.brow_ends, (0.0, 1.0)), 0.0, 1.0)
+        thickness = rng.uniform(0.0032, 0.0048) * (1.1 - 0.55 * outwards)
+        brow = _step(self.brow.query(place, distance_upper_bound=0.03)[0], thickness, 0.0015)
         color = _blend(color, hair * 0.8 + tone * 0.05, rng.uniform(0.6, 0.9) * brow)
         lash = _step(self.lashes.query(place, distance_upper_bound=0.03)[0], 0.0010, 0.0007)
         color = _blend(color, hair * 0.3, rng.uniform(0.4, 0.9) * lash)
@@ -107,7 +119,8 @@ class HeadPainter:
         color = _blend(color, tone * 0.08, _step(nostril, 0.010, 0.004))
         cap = rng.uniform(0.90, 0.95) - 0.25 * np.maximum(np.abs(uv[:, 0] - 0.5) - 0.25, 0) + 0.01 * mottle
         side = 0.445 + 0.3 * np.maximum(0.62 - uv[:, 1], 0.0)
-        hairy = np.maximum(1 - _step(uv[:, 1], cap, 0.01), (1 - _step(np.abs(uv[:, 0] - 0.5), side, 0.01)) * (uv[:, 1] > 0.62))
+        temples = (1 - _step(np.abs(uv[:, 0] - 0.5), side, 0.01)) * (uv[:, 1] > 0.62)
+        hairy = np.maximum(1 - _step(uv[:, 1], cap, 0.01), temples)
         behind = (place[:, 1] > 0.0) & (uv[:, 1] < -1)
         color = _blend(color, hair, np.maximum(hairy, behind))
         color[part == INNER_PART] = [0.25, 0.07, 0.06]
@@ -121,6 +134,26 @@ class HeadPainter:
         color = np.tile([0.80, 0.77, 0.74], (len(place), 1))
         color = _blend(color, IRIS[rng.choice(len(IRIS))], _step(radius, 0.0058, 0.0004))
         return _blend(color, np.full(3, 0.01), _step(radius, rng.uniform(0.0018, 0.0030), 0.0003))
+
+
+def brow_line(ict: Ict) -> np.ndarray:
+    """(5, 3) the middle of the left brow, from the nose outwards.
+
+    ICT's standard landmarks run along the brow's upper edge; the hair is where its brow shapes move the skin most, so
+    under each landmark the height is the centre of that motion (the mean of the three shapes).
+    """
+    skin = ict.neutral[:SKIN_VERTICES]
+    line = ict.neutral[ict.landmarks68[22:27]].copy()
+    for point in line:
+        strip = np.flatnonzero((np.abs(skin[:, 0] - point[0]) < 2.5e-3) & (np.abs(skin[:, 1] - point[1]) < 1.8e-2))
+        strip = strip[np.abs(skin[strip, 2] - point[2]) < 2e-2]
+        heights = []
+        for name in ("browDown_L", "browInnerUp_L", "browOuterUp_L"):
+            motion = np.linalg.norm(ict.expressions[ict.names.index(name)][strip], axis=1) ** 4
+            heights.append(motion @ skin[strip, 1] / motion.sum())
+        point[1] = min(point[1], np.mean(heights))
+        point[2] = skin[strip[np.abs(skin[strip, 1] - point[1]).argmin()], 2]
+    return line
 
 
 def _dense(*lines, steps=40):
@@ -164,5 +197,6 @@ def _shade(albedo, normals, rng):
 
 def _background(rng):
     """Blurred noise about a random colour (SIZE, SIZE, 3)."""
-    noise = cv2.resize(rng.random((rng.integers(2, 12), rng.integers(2, 12), 3)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    coarse = rng.random((rng.integers(2, 12), rng.integers(2, 12), 3))
+    noise = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
     return np.clip(rng.uniform(0.2, 0.8, 3) + rng.uniform(0.0, 0.4) * (noise - 0.5), 0, 1)

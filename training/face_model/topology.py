@@ -1,7 +1,7 @@
 """Our own topology: a symmetric disc over the face area, each vertex a linear function of ICT's vertices.
 
-The left half is meshed in a conformal plane, the openings of eyes and mouth are closed by membranes, and the half is
-mirrored: vertices run midline, left half, right twins; triangles run left half, right twins.
+The left half's skin is meshed, the openings of eyes and mouth are closed by membranes, and the half is mirrored:
+vertices run midline, left half, right twins; triangles run left half, right twins.
 """
 
 from __future__ import annotations
@@ -11,19 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from training.face_model import planar
-from training.face_model.ict import EYEBALLS, SKIN_VERTICES, Ict, boundary_loops
+from training.face_model.ict import SKIN_VERTICES, Ict
 from training.face_model.membranes import Membrane, eyeball_depth, span
+from training.face_model.skin import MEMBRANE_SPACING, SEED, HalfFace, Skin, Spacing, mesh_skin
 
-#: The outline in ICT's uv square between hair line and chin, in front of the ears: a superellipse whose upper half, with
-#: the temples, is squarer than its lower one.
-OUTLINE_CENTRE, OUTLINE_RADII, OUTLINE_POWERS = np.array([0.5, 0.572]), np.array([0.377, 0.355]), (3.4, 2.9)
-#: The inner lips' opening in ICT's uv square.
-MOUTH_UV, MOUTH_REACH = np.array([0.5, 0.43068]), np.array([0.06, 0.0112])
-#: Spacing of the vertices in metres: near eyes, nose and lips; at the outline; and where one becomes the other.
-FINE, COARSE, FINE_REACH, COARSE_REACH = 1.5e-3, 3.2e-3, 5e-3, 36e-3
-MEMBRANE_SPACING = 1.7e-3
-SEED = 20180618
+#: Kinds of vertices while the half is put together.
+_SKIN, _EYE, _MOUTH = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -49,250 +42,92 @@ class Topology:
         return self.transfer @ values
 
 
-class _Half:
-    """The left half of the face area: ICT's triangles, flattened, and points on them."""
+@dataclass(frozen=True)
+class _LeftHalf:
+    """Skin and membranes of the left half in one numbering, H vertices.
 
-    def __init__(self, ict: Ict):
-        upper = ict.uv[:, 1:] > OUTLINE_CENTRE[1]
-        q = np.abs((ict.uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** np.where(upper, *OUTLINE_POWERS)
-        inside = q.sum(1) < 1.0
-        triangles = ict.skin_triangles
-        triangles = triangles[(ict.uv[triangles, 0] >= 0.5 - 1e-6).all(1)]
-        near = np.zeros(SKIN_VERTICES, bool)
-        near[triangles[inside[triangles].any(1)]] = True
-        triangles = triangles[near[triangles].any(1)]  # one ring more, so that the outline lies within
-        self.vertices, local = np.unique(triangles, return_inverse=True)
-        self.triangles = local.reshape(-1, 3)
-        self.surface = ict.neutral[self.vertices]
-        self.uv = ict.uv[self.vertices]
-        on_midline = np.flatnonzero(np.abs(self.uv[:, 0] - 0.5) < 1e-6)
-        self.midline = on_midline[np.argsort(-self.uv[on_midline, 1])]
-        self._find_openings()
-        self.plane = self._flatten()
+    rows: (H, N) sparse, ICT's vertices to ours; triangles; kinds: (H,); midline: vertices from top to bottom; eye: the
+    lid edge's loop; place: (H, 3) the neutral face's vertices, without the bulge.
+    """
 
-    def _find_openings(self):
-        """eye_loop: the lid edge's vertices; lip_loop: the half inner lip's, from the upper lip to the lower."""
-        self.eye_loop, rim = sorted(boundary_loops(self.triangles), key=len)
-        self.eye_loop = self.eye_loop[::-1]  # counter-clockwise about the opening
-        # The half's long boundary runs along outline, midline and inner lip; the lip is what lies near the mouth.
-        lip = rim[(np.abs(self.uv[rim] - MOUTH_UV) < MOUTH_REACH).all(1)]
-        around = np.arctan2(*(self.uv[lip] - MOUTH_UV).T[::-1])
-        self.lip_loop = lip[np.argsort(-around)]
-
-    def _flatten(self):
-        """The conformal plane (P, 2). The openings take part, filled: else their edges would slide over one another."""
-        rng = np.random.default_rng(SEED)
-        surface, triangles, midline = self.surface, [self.triangles], self.midline
-        for loop, half in ((self.eye_loop, False), (self.lip_loop[::-1], True)):
-            fill = span(surface[loop][:, :2], MEMBRANE_SPACING, rng, open_ends=half)
-            number = np.concatenate([loop, len(surface) + np.arange(fill.inner)])
-            triangles.append(number[fill.triangles])
-            midline = np.concatenate([midline[:-1], len(surface) + np.flatnonzero(fill.on_axis), midline[-1:]])
-            twins = surface[loop] * [-1.0, 1.0, 1.0]
-            surface = np.concatenate([surface, fill.weights @ surface[loop] + fill.twin_weights @ twins])
-        triangles = np.concatenate(triangles)
-        plane = planar.flatten(surface, triangles, midline)
-        return planar.unfold(plane, triangles, midline)[: len(self.surface)]
-
-    def from_uv(self, uv):
-        """Points (P, 2) of ICT's uv square to the plane."""
-        triangle, weights = planar.locate(np.ascontiguousarray(uv), self.uv, self.triangles)
-        return (self.plane[self.triangles[triangle]] * weights[..., None]).sum(1)
-
-    def lift(self, plane):
-        """Points (P, 2) of the plane to the neutral surface (P, 3)."""
-        triangle, weights = planar.locate(np.ascontiguousarray(plane), self.plane, self.triangles)
-        return (self.surface[self.triangles[triangle]] * weights[..., None]).sum(1)
-
-    def transfer(self, plane, count):
-        """Points (P, 2) of the plane as weights over ICT's vertices: (P, count) sparse."""
-        triangle, weights = planar.locate(np.ascontiguousarray(plane), self.plane, self.triangles)
-        columns = self.vertices[self.triangles[triangle]]
-        rows = np.repeat(np.arange(len(plane)), 3)
-        return sp.csr_matrix((weights.ravel(), (rows, columns.ravel())), (len(plane), count))
+    rows: sp.csr_matrix
+    triangles: np.ndarray
+    kinds: np.ndarray
+    midline: np.ndarray
+    eye: np.ndarray
+    place: np.ndarray
 
 
 def build_topology(ict: Ict) -> Topology:
     """The whole construction, deterministic."""
     rng = np.random.default_rng(SEED)
-    half = _Half(ict)
-    spacing = _Spacing(ict)
-    skin = _skin(half, spacing, rng)
-    transfer = half.transfer(skin.points, len(ict.neutral))
-    surface = transfer @ ict.neutral
+    face = HalfFace(ict)
+    skin = mesh_skin(face, Spacing(ict), rng)
+    rows = face.transfer(skin.points, len(ict.neutral))
+    surface = rows @ ict.neutral
     eye = span(surface[skin.eye][:, :2], MEMBRANE_SPACING, rng)
     mouth = span(surface[skin.lip[::-1]][:, :2], MEMBRANE_SPACING, rng, open_ends=True)
-    triangles, kinds, parts, on_midline = _join(skin, eye, mouth, half, transfer, surface)
-    return _mirrored(ict, triangles, kinds, parts, on_midline, skin, surface, eye)
-
-
-class _Spacing:
-    """Wanted distance between neighbours, by the distance to eyes, nose and lips."""
-
-    def __init__(self, ict: Ict):
-        from scipy.spatial import cKDTree
-
-        lids = [loop for loop in boundary_loops(ict.skin_triangles) if len(loop) == 42]
-        features = np.concatenate([ict.landmarks68[27:], *lids])
-        self.tree = cKDTree(ict.neutral[features])
-
-    def __call__(self, surface):
-        """(P,) metres for points (P, 3)."""
-        t = np.clip((self.tree.query(surface)[0] - FINE_REACH) / (COARSE_REACH - FINE_REACH), 0.0, 1.0)
-        return FINE + (COARSE - FINE) * t
-
-
-@dataclass(frozen=True)
-class _Skin:
-    """The meshed skin of the left half: points in the plane, triangles, and index chains.
-
-    upper, lower: midline from the outline to the inner lips, and back; eye, lip: the lid edge's closed loop and the
-    inner lip's half loop from the upper to the lower lip.
-    """
-
-    points: np.ndarray
-    triangles: np.ndarray
-    upper: np.ndarray
-    lower: np.ndarray
-    eye: np.ndarray
-    lip: np.ndarray
-
-
-def _skin(half: _Half, spacing, rng) -> _Skin:
-    """Boundary points evenly in 3D, inner ones by relaxation, Delaunay in the plane, flips on the surface."""
-    outline, upper, lower, eye, lip = _chains(half, spacing)
-    loop = [outline, lower[1:], lip[-2:0:-1], upper[:0:-1]]
-    sizes = np.cumsum([len(chain) for chain in loop])
-    fixed = np.concatenate([*loop, eye])
-    ring, hole = np.arange(sizes[-1]), sizes[-1] + np.arange(len(eye))
-    samples, weights, wanted = _samples(half, spacing, fixed[ring], fixed[hole], rng)
-    # A boundary vertex owns about half a cell.
-    free = planar.relax(fixed, samples, weights, int(wanted - 0.5 * len(fixed)), rng)
-    points = np.concatenate([fixed, free])
-    triangles = planar.triangulate(points, ring, [hole])
-    triangles = planar.flip_edges(triangles, half.lift(points), points)
-    o, lo, li = sizes[0], sizes[1], sizes[2]
-    upper_index = np.concatenate([[0], np.arange(sizes[3] - 1, li - 1, -1)])
-    lower_index = np.arange(o - 1, lo)
-    lip_index = np.concatenate([[upper_index[-1]], np.arange(li - 1, lo - 1, -1), [lower_index[-1]]])
-    return _Skin(points, triangles, upper_index, lower_index, hole, lip_index)
-
-
-def _chains(half: _Half, spacing):
-    """Chains of fixed points (P, 2) in the plane: outline (top to bottom), midline above and below, eye, inner lip."""
-    angle = np.linspace(np.pi / 2, -np.pi / 2, 2001)
-    unit = np.column_stack([np.cos(angle), np.sin(angle)])
-    unit = np.sign(unit) * np.abs(unit) ** (2.0 / np.where(angle[:, None] > 0, *OUTLINE_POWERS))
-    outline = half.from_uv(OUTLINE_CENTRE + np.maximum(unit, [0.0, -1.0]) * OUTLINE_RADII)
-    outline[[0, -1], 0] = 0.0
-    eye, lip = half.plane[half.eye_loop], half.plane[half.lip_loop]
-    middle = half.plane[half.midline]
-    upper = middle[(middle[:, 1] < outline[0, 1]) & (middle[:, 1] > lip[0, 1])]
-    lower = middle[(middle[:, 1] > outline[-1, 1]) & (middle[:, 1] < lip[-1, 1])]
-    upper = np.concatenate([outline[:1], upper, lip[:1]])
-    lower = np.concatenate([outline[-1:], lower[::-1], lip[-1:]])
-    ends = np.argmax(eye[:, 0]), np.argmin(eye[:, 0])
-    arcs = [_arc(eye, *ends), _arc(eye, *ends[::-1])]
-    eye = np.concatenate([_resample(half, spacing, arc)[:-1] for arc in arcs])
-    return *(_resample(half, spacing, chain) for chain in (outline, upper, lower)), eye, _resample(half, spacing, lip)
-
-
-def _arc(loop, start, end):
-    """The part of a closed loop (P, 2) from start to end."""
-    rolled = np.roll(loop, -start, axis=0)
-    return np.concatenate([rolled, rolled[:1]])[: (end - start) % len(loop) + 1]
-
-
-def _resample(half: _Half, spacing, chain):
-    """A polyline (P, 2) in the plane to points at the wanted spacing along the surface; the ends stay."""
-    t = np.linspace(0.0, len(chain) - 1, 40 * (len(chain) - 1) + 1)
-    dense = np.column_stack([np.interp(t, np.arange(len(chain)), chain[:, c]) for c in (0, 1)])
-    surface = half.lift(dense)
-    step = np.linalg.norm(np.diff(surface, axis=0), axis=1) / spacing((surface[1:] + surface[:-1]) / 2)
-    length = np.concatenate([[0.0], np.cumsum(step)])
-    at = np.linspace(0.0, length[-1], max(int(round(length[-1])), 2) + 1)
-    return np.column_stack([np.interp(at, length, dense[:, c]) for c in (0, 1)])
-
-
-def _samples(half: _Half, spacing, ring, hole, rng, count=400_000):
-    """Sample points (S, 2) of the domain as dense as the vertices shall lie, their weights, and the vertices wanted."""
-    corners = half.surface[half.triangles]
-    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    density = area / spacing(corners.mean(1)) ** 2
-    owner = np.sort(rng.choice(len(area), count, p=density / density.sum()))
-    weights = rng.dirichlet((1.0, 1.0, 1.0), count)
-    samples = (half.plane[half.triangles[owner]] * weights[..., None]).sum(1)
-    flat = planar.signed_areas(half.plane, half.triangles)
-    inside = planar.inside_polygon(samples, ring) & ~planar.inside_polygon(samples, hole)
-    # Hexagonal cells of neighbours at distance h have the area sqrt(3)/2 h^2.
-    wanted = density.sum() * inside.mean() / (np.sqrt(3.0) / 2.0)
-    return samples[inside], (density / flat)[owner][inside], wanted
-
-
-def _join(skin: _Skin, eye: Membrane, mouth: Membrane, half, transfer, surface):
-    """Skin and membranes of the left half in one numbering: triangles, kind and midline flag per vertex."""
-    base_eye = len(skin.points)
-    base_mouth = base_eye + eye.inner
-    eye_map = np.concatenate([skin.eye, base_eye + np.arange(eye.inner)])
-    mouth_map = np.concatenate([skin.lip[::-1], base_mouth + np.arange(mouth.inner)])
-    triangles = np.concatenate([skin.triangles, eye_map[eye.triangles], mouth_map[mouth.triangles]])
-    kinds = np.repeat([0, 1, 2], [len(skin.points), eye.inner, mouth.inner])
-    on_midline = np.zeros(len(kinds), bool)
-    on_midline[np.concatenate([skin.upper, skin.lower])] = True
-    on_midline[base_mouth + np.flatnonzero(mouth.on_axis)] = True
-    weights_eye = sp.csr_matrix(eye.weights) @ transfer[skin.eye]
-    return triangles, kinds, (transfer, weights_eye, mouth), on_midline
-
-
-def _mirrored(ict: Ict, triangles, kinds, parts, on_midline, skin: _Skin, surface, eye: Membrane) -> Topology:
-    """Mirror the half, with its vertices in the order midline (top to bottom), left, right."""
-    skin_rows, eye_rows, mouth = parts
     swap = _swap_columns(ict)
+    return _mirrored(ict, _join(ict, skin, rows, eye, mouth, swap), swap)
+
+
+def _join(ict: Ict, skin: Skin, rows, eye: Membrane, mouth: Membrane, swap) -> _LeftHalf:
+    """Put skin and membranes together."""
+    lip = skin.lip[::-1]
+    first_eye = len(skin.points)
+    first_mouth = first_eye + eye.inner
+    eye_map = np.concatenate([skin.eye, first_eye + np.arange(eye.inner)])
+    mouth_map = np.concatenate([lip, first_mouth + np.arange(mouth.inner)])
     # The mouth's membrane hangs on the whole lip loop: the left half's chain and its mirror image.
-    lip_rows = skin_rows[skin.lip[::-1]]
-    mouth_rows = sp.csr_matrix(mouth.weights) @ lip_rows + sp.csr_matrix(mouth.twin_weights) @ (lip_rows @ swap)
-    left_rows = sp.vstack([skin_rows, eye_rows, mouth_rows]).tocsr()
-    place = left_rows @ ict.neutral
-    bulge = np.zeros((len(kinds), 3))
-    bulge[kinds == 1, 2] = eyeball_depth(place[kinds == 1][:, :2], ict) - place[kinds == 1, 2]
-    middle = np.flatnonzero(on_midline)
-    middle = middle[np.argsort(kinds[middle] * 0 - _chain_rank(middle, skin, place))]
-    left = np.flatnonzero(~on_midline)
-    left = left[np.lexsort((place[left, 0], -np.round(place[left, 1] / 0.004)))]
-    order = np.concatenate([middle, left])
-    number = np.empty(len(order), np.int64)
-    number[order] = np.arange(len(order))
-    faces = number[triangles]
+    mouth_rows = sp.csr_matrix(mouth.weights) @ rows[lip] + sp.csr_matrix(mouth.twin_weights) @ (rows[lip] @ swap)
+    rows = sp.vstack([rows, sp.csr_matrix(eye.weights) @ rows[skin.eye], mouth_rows]).tocsr()
+    place = rows @ ict.neutral
+    inside = first_mouth + np.flatnonzero(mouth.on_axis)
+    inside = inside[np.argsort(-place[inside, 1])]
+    return _LeftHalf(
+        rows=rows,
+        triangles=np.concatenate([skin.triangles, eye_map[eye.triangles], mouth_map[mouth.triangles]]),
+        kinds=np.repeat([_SKIN, _EYE, _MOUTH], [len(skin.points), eye.inner, mouth.inner]),
+        midline=np.concatenate([skin.upper, inside, skin.lower[::-1]]),
+        eye=skin.eye,
+        place=place,
+    )
+
+
+def _mirrored(ict: Ict, half: _LeftHalf, swap) -> Topology:
+    """Mirror the half, with its vertices in the order midline (top to bottom), left, right."""
+    left = np.setdiff1d(np.arange(len(half.kinds)), half.midline)
+    # Rows of 4 mm from top to bottom: neighbours lie near each other in memory.
+    left = left[np.lexsort((half.place[left, 0], -np.round(half.place[left, 1] / 0.004)))]
+    order = np.concatenate([half.midline, left])
+    number = np.argsort(order)
+    faces = number[half.triangles]
     faces = faces[np.argsort(faces.min(1), kind="stable")]
-    M, L = len(middle), len(left)
+    M, L = len(half.midline), len(left)
     mirror = np.concatenate([np.arange(M), M + L + np.arange(L), M + np.arange(L)])
-    ordered = left_rows[order]
+    rows, bulge = half.rows[order], _bulge(ict, half)
     # A midline vertex is the mean of both sides, so that its own asymmetry in ICT's data falls away.
-    centre = 0.5 * (ordered[:M] + ordered[:M] @ swap)
-    transfer = sp.vstack([centre, ordered[M:], ordered[M:] @ swap]).tocsr()
-    sign = np.array([-1.0, 1.0, 1.0])
+    centre = 0.5 * (rows[:M] + rows[:M] @ swap)
     whole = np.concatenate([order, left])
-    eye_loop = number[skin.eye]
+    eye_loop = number[half.eye]
     return Topology(
-        transfer=transfer,
-        bulge=np.concatenate([bulge[order], bulge[left] * sign]),
+        transfer=sp.vstack([centre, rows[M:], rows[M:] @ swap]).tocsr(),
+        bulge=np.concatenate([bulge[order], bulge[left] * [-1.0, 1.0, 1.0]]),
         faces=np.concatenate([faces, mirror[faces][:, [0, 2, 1]]]),
         mirror=mirror,
         midline=M,
-        eye=kinds[whole] == 1,
-        mouth=kinds[whole] == 2,
+        eye=half.kinds[whole] == _EYE,
+        mouth=half.kinds[whole] == _MOUTH,
         eye_loops=(eye_loop, mirror[eye_loop]),
     )
 
 
-def _chain_rank(middle, skin: _Skin, place):
-    """Rank along the midline from top to bottom: upper chain, mouth, lower chain (which is stored bottom up)."""
-    rank = np.zeros(len(place))
-    rank[skin.upper] = 3e6 - np.arange(len(skin.upper))
-    rank[skin.lower] = 1e6 + np.arange(len(skin.lower))
-    inner = np.setdiff1d(middle, np.concatenate([skin.upper, skin.lower]))
-    rank[inner] = 2e6 + place[inner, 1]
-    return rank[middle]
+def _bulge(ict: Ict, half: _LeftHalf):
+    """(H, 3) from the eye's membrane to the eyeball's front."""
+    eye = half.kinds == _EYE
+    bulge = np.zeros_like(half.place)
+    bulge[eye, 2] = eyeball_depth(half.place[eye][:, :2], ict) - half.place[eye, 2]
+    return bulge
 
 
 def _swap_columns(ict: Ict):
@@ -301,5 +136,3 @@ def _swap_columns(ict: Ict):
     twin = np.arange(count)
     twin[:SKIN_VERTICES] = ict.mirror
     return sp.csr_matrix((np.ones(count), (np.arange(count), twin)), (count, count))
-
-
