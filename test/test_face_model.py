@@ -164,6 +164,12 @@ class TestLandmarks:
         np.testing.assert_allclose(points[[36, 39, 48, 31]], points[[45, 42, 54, 35]] * FLIP, atol=1e-7)
         assert np.abs(points[[8, 27, 30, 33, 51, 62, 66, 57], 0]).max() == 0
 
+    def test_468_are_symmetric(self, model):
+        points = model.landmarks468.on(model.faces, model.mean)
+        right, left = [33, 61, 234, 227, 79, 459, 107, 70, 21, 132], [263, 291, 454, 447, 309, 239, 336, 300, 251, 361]
+        np.testing.assert_allclose(points[right], points[left] * FLIP, atol=1e-6)
+        assert np.abs(points[[10, 152, 1, 4, 0, 17, 13, 14], 0]).max() < 1e-7
+
     def test_468_agree_with_the_68(self, model):
         """MediaPipe's eye corners, nose tip and mouth corners against the standard ones, within 5 mm."""
         ours = model.landmarks68.on(model.faces, model.mean)[[36, 39, 42, 45, 48, 54]]

@@ -23,7 +23,7 @@ _TRUSTED = 0.45
 #: A vertex may lie this far behind the depth that its pixel sees and still count as seen, metres.
 _BEHIND = 0.003
 #: The confidence changes by at most this from a vertex to its neighbour.
-_FEATHER = 1 / 12
+_FEATHER = 1 / 5
 _REFLECT = np.array([-1.0, 1.0, 1.0], np.float32)
 
 

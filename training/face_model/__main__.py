@@ -27,6 +27,8 @@ def main():
     parser.add_argument("--out", type=Path, default=DEFAULT_MODEL, help="the npz to write; its .md goes beside it")
     parser.add_argument("--renders", type=int, default=500, help="rendered heads for the 468 points")
     arguments = parser.parse_args()
+    if not (arguments.ict / "ict_facekit.npz").exists():
+        parser.error(f"no ict_facekit.npz in {arguments.ict}: give its folder with --ict")
     start = time.perf_counter()
 
     made = build(load_ict(arguments.ict))

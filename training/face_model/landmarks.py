@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
 from scipy.optimize import linear_sum_assignment
 
 from extreme3d_ros.face_model.model import Embedding
@@ -28,6 +29,8 @@ ENOUGH, WITHIN = 25, 0.8
 FRONTAL = 12.0
 #: A place this far (in the layout's units) from the last answer is another part of the face.
 FAR = 0.1
+#: A point this far (metres) from another's mirror image weighs against one common neighbour when pairs are made.
+TWIN_DISTANCE = 10e-3
 #: A point this much (metres) behind the visible surface is hidden.
 SELF_HIDING = 10e-3
 
@@ -206,12 +209,24 @@ def _median(places, weights, iterations: int = 50):
     return centre
 
 
-def _twins(places, mirrored):
-    """MediaPipe's mirror pairs (468,), from the places (468, D) and their mirror images."""
-    cost = np.linalg.norm(places[:, None] - mirrored[None], axis=2)
-    twins = linear_sum_assignment((cost + cost.T) ** 2)[1]
-    if (twins[twins] != np.arange(len(twins))).any():
-        raise ValueError("MediaPipe's points do not pair up: too few sightings?")
+def _twins(places, mirrored, rounds: int = 20):
+    """MediaPipe's mirror pairs (468,), from the places (468, 3) and their mirror images, in metres.
+
+    Places alone mistake close neighbours; MediaPipe's own mesh settles it: twins have twins for neighbours.
+    """
+    edges = np.array(sorted(FACEMESH_TESSELATION))
+    graph = np.zeros((POINTS, POINTS))
+    graph[edges[:, 0], edges[:, 1]] = graph[edges[:, 1], edges[:, 0]] = 1.0
+    distance = np.linalg.norm(places[:, None] - mirrored[None], axis=2)
+    distance = distance + distance.T
+    twins = linear_sum_assignment(distance)[1]
+    for _ in range(rounds):
+        # How many of i's neighbours have their twins around j.
+        shared = graph[:, twins] @ graph
+        twins = linear_sum_assignment(distance / TWIN_DISTANCE - shared)[1]
+    kept = graph[np.ix_(twins, twins)][graph > 0].mean()
+    if (twins[twins] != np.arange(POINTS)).any() or kept < 0.99:
+        raise ValueError(f"MediaPipe's points do not pair up ({kept:.1%} of the edges): too few sightings?")
     return twins
 
 

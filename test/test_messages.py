@@ -1,0 +1,487 @@
+"""numpy <-> ROS messages: what goes in comes out, what is malformed is told so in one line."""
+
+import re
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+pytest.importorskip("rclpy")
+
+from builtin_interfaces.msg import Time  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from geometry_msgs.msg import Point  # noqa: E402
+from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField  # noqa: E402
+from std_msgs.msg import ColorRGBA, Header  # noqa: E402
+from visualization_msgs.msg import Marker  # noqa: E402
+
+from extreme3d_ros.camera import Camera  # noqa: E402
+from extreme3d_ros.errors import InputError  # noqa: E402
+from extreme3d_ros.messages.camera_info import camera_info_to_calibration, camera_to_camera_info  # noqa: E402
+from extreme3d_ros.messages.diagnostics import diagnostic_array  # noqa: E402
+from extreme3d_ros.messages.images import (  # noqa: E402
+    compressed_to_bgr,
+    image_to_bgr,
+    image_to_layer,
+    layer_to_image,
+)
+from extreme3d_ros.messages.marker import (  # noqa: E402
+    COLORINGS,
+    SKIN,
+    MarkerWriter,
+    delete_marker,
+    shaded_colors,
+    write_marker,
+)
+from extreme3d_ros.messages.point_cloud import cloud_to_vertices, vertices_to_cloud  # noqa: E402
+from extreme3d_ros.messages.pose import from_pose, to_pose  # noqa: E402
+from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of  # noqa: E402
+from extreme3d_ros.records import FaceMesh  # noqa: E402
+
+HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera_optical")
+
+
+def image(encoding, height, width, rows, big_endian=False):
+    """An Image of the given rows of bytes."""
+    rows = np.asarray(rows).view(np.uint8).reshape(height, -1)
+    message = Image(header=HEADER, height=height, width=width, encoding=encoding, step=rows.shape[1])
+    message.is_bigendian = int(big_endian)
+    message.data = rows.tobytes()
+    return message
+
+
+def picture(height=6, width=8, channels=3):
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding, order", [("bgr8", [0, 1, 2]), ("8UC3", [0, 1, 2]), ("rgb8", [2, 1, 0])])
+@pytest.mark.parametrize("padding", [0, 5])
+def test_three_channels_come_out_as_bgr_without_row_padding(encoding, order, padding):
+    bgr = picture()
+    rows = np.pad(bgr[..., order].reshape(6, -1), ((0, 0), (0, padding)), constant_values=77)
+    np.testing.assert_array_equal(image_to_bgr(image(encoding, 6, 8, rows)), bgr)
+
+
+@pytest.mark.parametrize("encoding, order", [("bgra8", [0, 1, 2, 3]), ("8UC4", [0, 1, 2, 3]), ("rgba8", [2, 1, 0, 3])])
+def test_alpha_is_left_out(encoding, order):
+    bgra = picture(channels=4)
+    np.testing.assert_array_equal(image_to_bgr(image(encoding, 6, 8, bgra[..., order].copy())), bgra[..., :3])
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1"])
+def test_grey_is_repeated(encoding):
+    grey = picture(channels=1)
+    np.testing.assert_array_equal(image_to_bgr(image(encoding, 6, 8, grey)), np.repeat(grey, 3, 2))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("encoding", ["mono16", "16UC1"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_16_bit_grey_of_any_depth_fills_8_bits(encoding, bits, big_endian):
+    grey8 = picture(channels=1)[..., 0]
+    grey8[0, 0] = 255
+    grey16 = (grey8.astype(np.uint16) << (bits - 8)).astype(">u2" if big_endian else "<u2")
+    bgr = image_to_bgr(image(encoding, 6, 8, grey16, big_endian))
+    np.testing.assert_array_equal(bgr, np.repeat(grey8[..., None], 3, 2))
+
+
+@pytest.mark.parametrize("encoding, y, u, v", [("yuv422", 1, 0, 2), ("uyvy", 1, 0, 2), ("yuv422_yuy2", 0, 1, 3)])
+def test_yuv_colours_are_right(encoding, y, u, v):
+    """A plain red image: BT.601, y 81, u 90, v 240."""
+    pixels = np.zeros((6, 4, 4), np.uint8)  # two pixels in four bytes
+    pixels[..., [y, y + 2]], pixels[..., u], pixels[..., v] = 81, 90, 240
+    bgr = image_to_bgr(image(encoding, 6, 8, pixels))
+    assert bgr.shape == (6, 8, 3)
+    np.testing.assert_allclose(bgr, np.broadcast_to([0, 0, 255], bgr.shape), atol=3)
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ({"encoding": "bayer_rggb16"}, "bgr8, rgb8"),
+        ({"encoding": ""}, "not supported"),
+        ({"width": 0}, "empty"),
+        ({"height": 0}, "empty"),
+        ({"step": 8}, "step is 8 bytes but 8 bgr8 pixels take 24"),
+        ({"height": 1000}, "144 bytes but 1000 rows"),
+        ({"height": 2**32 - 1, "width": 2**30, "step": 2**32 - 1}, "data are 144 bytes"),
+        ({"data": b""}, "data are 0 bytes"),
+    ],
+)
+def test_malformed_images_are_told_in_one_line(change, told):
+    message = image("bgr8", 6, 8, picture())
+    for name, value in change.items():
+        setattr(message, name, value)
+    with pytest.raises(InputError, match=re.escape(told)) as error:
+        image_to_bgr(message)
+    assert "\n" not in str(error.value)
+
+
+def test_yuv_of_odd_width_is_refused():
+    with pytest.raises(InputError, match="even width"):
+        image_to_bgr(image("yuv422", 6, 7, np.zeros((6, 14), np.uint8)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    encoding=st.sampled_from(["bgr8", "mono8", "mono16", "yuv422", "rgba8", "yuv422_yuy2", "nonsense"]),
+    height=st.integers(0, 40),
+    width=st.integers(0, 40),
+    step=st.integers(0, 200),
+    data=st.binary(max_size=2000),
+)
+def test_any_image_message_is_converted_or_refused(encoding, height, width, step, data):
+    message = Image(height=height, width=width, encoding=encoding, step=step, data=data)
+    try:
+        bgr = image_to_bgr(message)
+    except InputError:
+        return
+    assert bgr.shape == (height, width, 3) and bgr.dtype == np.uint8
+
+
+@pytest.mark.parametrize("extension", [".png", ".jpg"])
+def test_compressed_images_are_decoded(extension):
+    bgr = np.full((40, 30, 3), (200, 100, 50), np.uint8)
+    message = CompressedImage(format=extension[1:], data=cv2.imencode(extension, bgr)[1].tobytes())
+    np.testing.assert_allclose(compressed_to_bgr(message), bgr, atol=3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no image", b"\xff\xd8\xff\xe0 cut off"])
+def test_broken_compressed_images_are_told(data):
+    with pytest.raises(InputError, match=f"'jpeg' and {len(data)} bytes"):
+        compressed_to_bgr(CompressedImage(format="jpeg", data=data))
+
+
+@pytest.mark.parametrize(
+    "layer, encoding",
+    [
+        (picture(), "bgr8"),
+        (picture(channels=1)[..., 0], "mono8"),
+        (np.random.default_rng(1).normal(size=(6, 8)).astype(np.float32), "32FC1"),
+        (picture()[:, ::-1], "bgr8"),  # not contiguous
+    ],
+)
+def test_layers_make_the_round_trip(layer, encoding):
+    message = deserialize_message(serialize_message(layer_to_image(layer, HEADER)), Image)
+    assert (message.encoding, message.header) == (encoding, HEADER)
+    assert (message.height, message.width, message.step) == (6, 8, 8 * layer[0, 0].nbytes)
+    assert message.is_bigendian == (sys.byteorder == "big")
+    back = image_to_layer(message, encoding)
+    assert back.dtype == layer.dtype
+    np.testing.assert_array_equal(back, layer)
+    with pytest.raises(InputError, match="is needed"):
+        image_to_layer(message, "mono8" if encoding != "mono8" else "bgr8")
+
+
+# --- camera info ------------------------------------------------------------------------------------------------------
+
+
+def test_a_camera_makes_the_round_trip():
+    camera = Camera([[500.0, 0, 300], [0, 510.0, 200], [0, 0, 1]], 640, 480)
+    message = camera_to_camera_info(camera, HEADER)
+    assert message.header == HEADER and list(message.p[:3]) == [500, 0, 300] and message.p[3] == 0
+    calibration = camera_info_to_calibration(message)
+    np.testing.assert_array_equal(calibration.camera.K, camera.K)
+    assert (calibration.camera.width, calibration.camera.height) == (640, 480)
+    assert calibration.distortion.size == 0
+
+
+def test_an_uncalibrated_camera_is_none():
+    assert camera_info_to_calibration(CameraInfo(width=640, height=480)) is None
+
+
+def test_binning_and_region_of_interest_shift_the_intrinsics():
+    """A point seen in a full pixel is seen in the pixel of the window that covers it."""
+    full = Camera([[500.0, 0, 320.5], [0, 500.0, 200.5], [0, 0, 1]], 640, 480)
+    message = camera_to_camera_info(full, HEADER)
+    message.binning_x = message.binning_y = 2
+    message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 100, 40, 400, 300
+    window = camera_info_to_calibration(message).camera
+    assert (window.width, window.height) == (200, 150)
+    point = np.array([0.1, 0.2, 1.0])
+    np.testing.assert_allclose((full.project(point) - [100, 40] - 0.5) / 2, window.project(point))
+
+
+@pytest.mark.parametrize(
+    "model, coefficients", [("plumb_bob", 5), ("rational_polynomial", 8), ("equidistant", 4), ("plumb_bob", 4)]
+)
+def test_distortion_is_read(model, coefficients):
+    message = camera_to_camera_info(Camera.assumed(640, 480), HEADER)
+    message.distortion_model, message.d = model, [0.1] * coefficients
+    calibration = camera_info_to_calibration(message)
+    assert calibration.model == model and calibration.distortion.tolist() == [0.1] * coefficients
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"distortion_model": "unheard of", "d": [0.1]},
+        {"d": [0.1, 0.2]},
+        {"d": [float("nan")] * 5},
+        {"k": [-1.0, 0, 0, 0, 1, 0, 0, 0, 1]},
+        {"k": [float("nan")] * 9},
+    ],
+)
+def test_senseless_camera_info_is_told(change):
+    message = camera_to_camera_info(Camera.assumed(640, 480), HEADER)
+    for name, value in change.items():
+        setattr(message, name, value)
+    with pytest.raises(InputError, match="camera_info"):
+        camera_info_to_calibration(message)
+
+
+# --- points and poses -------------------------------------------------------------------------------------------------
+
+
+@given(arrays(np.float32, st.tuples(st.integers(0, 50), st.just(3)), elements=st.floats(-10, 10, width=32)))
+def test_vertices_make_the_round_trip(vertices):
+    message = deserialize_message(serialize_message(vertices_to_cloud(vertices, HEADER)), PointCloud2)
+    assert (message.height, message.width, message.point_step) == (1, len(vertices), 12)
+    assert [(f.name, f.offset, f.datatype) for f in message.fields] == [("x", 0, 7), ("y", 4, 7), ("z", 8, 7)]
+    np.testing.assert_array_equal(cloud_to_vertices(message), vertices)
+
+
+def test_clouds_of_other_layout_are_read():
+    """Points of 20 bytes, big endian, with a field between and padded rows."""
+    points = np.arange(18, dtype=np.float32).reshape(2, 3, 3)
+    rows = np.zeros((2, 70), np.uint8)
+    rows[:, :60] = np.pad(points.astype(">f4")[..., [0, 0, 1, 2]].view(np.uint8), ((0, 0), (0, 0), (0, 4))).reshape(2, 60)
+    fields = [PointField(name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate(["i", "x", "y", "z"])]
+    message = PointCloud2(height=2, width=3, point_step=20, row_step=70, fields=fields, is_bigendian=True)
+    message.data = rows.tobytes()
+    np.testing.assert_array_equal(cloud_to_vertices(message), points.reshape(-1, 3))
+
+
+@pytest.mark.parametrize("change", [{"fields": []}, {"width": 5}, {"data": b""}, {"point_step": 8}, {"row_step": 4}])
+def test_malformed_clouds_are_told(change):
+    message = vertices_to_cloud(np.zeros((4, 3), np.float32), HEADER)
+    for name, value in change.items():
+        setattr(message, name, value)
+    with pytest.raises(InputError, match="point cloud"):
+        cloud_to_vertices(message)
+
+
+@given(arrays(np.float64, 4, elements=st.floats(-1, 1)), arrays(np.float64, 3, elements=st.floats(-5, 5)))
+def test_poses_make_the_round_trip(quaternion, t):
+    norm = np.linalg.norm(quaternion)
+    if norm < 1e-3:
+        return
+    x, y, z, w = quaternion / norm
+    R = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    pose = to_pose(R, t)
+    assert pose.orientation.w >= 0
+    back = from_pose(pose)
+    np.testing.assert_allclose(back[0], R, atol=1e-9)
+    np.testing.assert_array_equal(back[1], t)
+
+
+def test_a_quaternion_that_is_none_is_told():
+    pose = to_pose(np.eye(3), np.zeros(3))
+    pose.orientation.w = 0.0
+    with pytest.raises(InputError, match="pose"):
+        from_pose(pose)
+
+
+# --- marker -----------------------------------------------------------------------------------------------------------
+
+
+def slow_marker(header, points, colors):
+    """The Marker of `write_marker`, field by field."""
+    marker = Marker(header=header, ns="face", id=0, type=Marker.TRIANGLE_LIST, action=Marker.ADD, frame_locked=True)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x = marker.scale.y = marker.scale.z = 1.0
+    marker.color = ColorRGBA(r=SKIN[0], g=SKIN[1], b=SKIN[2], a=SKIN[3])
+    marker.points = [Point(x=x, y=y, z=z) for x, y, z in points.tolist()]
+    marker.colors = [ColorRGBA(r=r, g=g, b=b, a=a) for r, g, b, a in colors.tolist()]
+    return marker
+
+
+SIZES = {"boolean": 1, "uint8": 1, "int32": 4, "uint32": 4, "float": 4, "double": 8}
+
+
+def padding(message, at=0):
+    """(offsets of the alignment bytes in a serialized message, its size), by the rules of CDR alone.
+
+    Their content is whatever was in memory, so they can't be compared.
+    """
+    gaps = []
+
+    def align(size):
+        nonlocal at
+        gaps.extend(range(at, at + -at % size))
+        at += -at % size
+
+    def walk(value, kind):
+        nonlocal at
+        if kind.startswith("sequence<"):
+            align(4)
+            at += 4
+            for element in value:
+                walk(element, kind[9:-1])
+        elif kind == "string":
+            align(4)
+            at += 4 + len(value.encode()) + 1
+        elif kind in SIZES:
+            align(SIZES[kind])
+            at += SIZES[kind]
+        else:
+            for name, field in value.get_fields_and_field_types().items():
+                walk(getattr(value, name), field)
+
+    walk(message, "message")
+    return [gap + 4 for gap in gaps], at + 4
+
+
+def without_padding(serialized, gaps):
+    return np.delete(np.frombuffer(serialized, np.uint8), gaps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    triangles=st.integers(0, 12),
+    colored=st.booleans(),
+    frame_id=st.text(max_size=17).filter(lambda text: "\0" not in text),
+    sec=st.integers(-(2**31), 2**31 - 1),
+    nanosec=st.integers(0, 2**32 - 1),
+)
+def test_marker_bytes_are_those_of_rclpy(triangles, colored, frame_id, sec, nanosec):
+    rng = np.random.default_rng(triangles)
+    header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
+    points = rng.normal(size=(3 * triangles, 3))
+    colors = rng.random((3 * triangles if colored else 0, 4), np.float32)
+    slow = slow_marker(header, points, colors)
+    expected, written = serialize_message(slow), write_marker(header, points, colors)
+    gaps, size = padding(slow)
+    assert len(expected) == len(written) == size
+    np.testing.assert_array_equal(without_padding(written, gaps), without_padding(expected, gaps))
+    assert not any(written[gap] for gap in gaps)
+    assert deserialize_message(written, Marker) == deserialize_message(expected, Marker)
+
+
+def mesh(vertices=40, triangles=60, seed=0):
+    rng = np.random.default_rng(seed)
+    normals = rng.normal(size=(vertices, 3)).astype(np.float32)
+    return FaceMesh(
+        rng.normal(size=(vertices, 3)).astype(np.float32),
+        rng.integers(0, vertices, (triangles, 3)).astype(np.int32),
+        normals / np.linalg.norm(normals, axis=1, keepdims=True),
+        rng.integers(0, 256, (vertices, 3), np.uint8),
+        np.ones(vertices, bool),
+    )
+
+
+@pytest.mark.parametrize("coloring", COLORINGS)
+def test_a_mesh_becomes_a_triangle_list_that_rviz_takes(coloring):
+    write = MarkerWriter()
+    for faces in (60, 60, 20, 0):  # the arrays are kept, made anew, and none
+        shown = mesh(triangles=faces)
+        marker = deserialize_message(write(shown, HEADER, coloring), Marker)
+        assert (marker.header, marker.type, marker.action) == (HEADER, Marker.TRIANGLE_LIST, Marker.ADD)
+        assert (marker.scale.x, marker.scale.y, marker.scale.z) == (1, 1, 1)
+        assert marker.color.a == 1 and marker.pose.orientation.w == 1 and marker.frame_locked
+        points = np.array([[p.x, p.y, p.z] for p in marker.points]).reshape(-1, 3)
+        np.testing.assert_array_equal(points, shown.vertices[shown.faces.ravel()])
+        assert len(marker.colors) == (0 if coloring == "plain" else len(points))
+        assert all(color.a == 1 and 0 <= color.g <= 1 for color in marker.colors)
+
+
+def test_texture_shows_the_meshs_colours():
+    shown = mesh()
+    marker = deserialize_message(MarkerWriter()(shown, HEADER, "texture"), Marker)
+    rgb = np.array([[c.r, c.g, c.b] for c in marker.colors])
+    np.testing.assert_allclose(rgb * 255, shown.colors[shown.faces.ravel()], atol=1e-3)
+
+
+def test_shading_is_brighter_towards_the_camera_than_away():
+    facing = np.array([[0, 0, -1], [0, 0, 1]], np.float32)
+    shown = FaceMesh(np.zeros((2, 3), np.float32), np.zeros((0, 3), np.int32), facing, np.zeros((2, 3), np.uint8), None)
+    towards, away = shaded_colors(shown)
+    assert (towards[:3] > away[:3]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_mesh_that_is_not_finite_is_refused(value):
+    broken = mesh()
+    broken.vertices[3, 1] = value
+    with pytest.raises(InputError, match="not finite"):
+        MarkerWriter()(broken, HEADER)
+
+
+def test_normals_that_are_not_finite_do_not_reach_rviz():
+    broken = mesh()
+    broken.normals[3] = np.nan
+    marker = deserialize_message(MarkerWriter()(broken, HEADER, "shaded"), Marker)
+    assert np.isfinite([[c.r, c.g, c.b, c.a] for c in marker.colors]).all()
+
+
+def test_delete_names_the_same_marker():
+    added = deserialize_message(MarkerWriter()(mesh(), HEADER), Marker)
+    deleted = delete_marker(HEADER)
+    assert deleted.action == Marker.DELETE and (deleted.ns, deleted.id) == (added.ns, added.id)
+
+
+def test_writing_a_large_marker_takes_milliseconds():
+    """3 ms on an idle machine; 25 leaves room for a busy one, point by point it takes 500."""
+    large, write = mesh(50_000, 100_000), MarkerWriter()
+    durations = []
+    for _ in range(10):
+        start = time.perf_counter()
+        write(large, HEADER, "shaded")
+        durations.append(time.perf_counter() - start)
+    assert min(durations) < 0.025
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_diagnostics_hold_what_they_were_given():
+    array = diagnostic_array(HEADER.stamp, "face_node", DiagnosticStatus.WARN, "no image", {"rate_hz": 14.96, "n": 3})
+    (status,) = deserialize_message(serialize_message(array), type(array)).status
+    assert (status.name, status.level, status.message) == ("face_node", DiagnosticStatus.WARN, "no image")
+    assert {pair.key: pair.value for pair in status.values} == {"rate_hz": "15.0", "n": "3"}
+
+
+def stamped(sec, topic):
+    return serialize_message(Header(stamp=Time(sec=sec, nanosec=7), frame_id=topic))
+
+
+def test_stamps_are_read_from_serialized_messages():
+    assert stamp_of(stamped(-3, "a")) == (-3, 7)
+
+
+def test_the_synchronizer_gives_out_complete_sets_only():
+    synchronizer = StampSynchronizer(["a", "b"])
+    assert synchronizer.add("a", stamped(1, "a")) is None
+    assert synchronizer.add("a", stamped(2, "a")) is None
+    assert synchronizer.add("b", stamped(2, "b")).keys() == {"a", "b"}
+    assert synchronizer.dropped == 1
+    assert synchronizer.add("b", stamped(1, "b")) is None, "what was overtaken stays dropped"
+
+
+def test_the_synchronizer_follows_stamps_that_run_backwards():
+    synchronizer = StampSynchronizer(["a", "b"])
+    for sec in (100, 101, 1, 2):
+        assert synchronizer.add("a", stamped(sec, "a")) is None
+        assert synchronizer.add("b", stamped(sec, "b")) is not None
+
+
+def test_the_synchronizer_is_bounded():
+    synchronizer = StampSynchronizer(["a", "b"], capacity=4)
+    for sec in range(100):
+        assert synchronizer.add("a", stamped(sec, "a")) is None
+    assert synchronizer.dropped == 96
