@@ -1,5 +1,6 @@
-"""Brings up face_node and completion_node: `ros2 launch extreme3d_ros face.launch.py image_topic:=/camera/image_raw`."""
+"""Brings up face_node and completion_node; `--show-args` tells what can be set."""
 
+# ruff: noqa: I001  (beside a folder named launch it takes the package launch for ours)
 import posixpath
 
 from launch import LaunchContext, LaunchDescription

@@ -41,7 +41,6 @@ from extreme3d_ros.messages.marker import (  # noqa: E402
 )
 from extreme3d_ros.messages.point_cloud import cloud_to_vertices, vertices_to_cloud  # noqa: E402
 from extreme3d_ros.messages.pose import from_pose, to_pose  # noqa: E402
-from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of  # noqa: E402
 from extreme3d_ros.records import FaceMesh  # noqa: E402
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera_optical")
@@ -254,7 +253,8 @@ def test_clouds_of_other_layout_are_read():
     """Points of 20 bytes, big endian, with a field between and padded rows."""
     points = np.arange(18, dtype=np.float32).reshape(2, 3, 3)
     rows = np.zeros((2, 70), np.uint8)
-    rows[:, :60] = np.pad(points.astype(">f4")[..., [0, 0, 1, 2]].view(np.uint8), ((0, 0), (0, 0), (0, 4))).reshape(2, 60)
+    stored = np.concatenate([points[..., :1] + 7, points, points[..., :1]], axis=2).astype(">f4")
+    rows[:, :60] = stored.view(np.uint8).reshape(2, 60)
     fields = [PointField(name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate(["i", "x", "y", "z"])]
     message = PointCloud2(height=2, width=3, point_step=20, row_step=70, fields=fields, is_bigendian=True)
     message.data = rows.tobytes()
@@ -454,34 +454,3 @@ def test_diagnostics_hold_what_they_were_given():
     (status,) = deserialize_message(serialize_message(array), type(array)).status
     assert (status.name, status.level, status.message) == ("face_node", DiagnosticStatus.WARN, "no image")
     assert {pair.key: pair.value for pair in status.values} == {"rate_hz": "15.0", "n": "3"}
-
-
-def stamped(sec, topic):
-    return serialize_message(Header(stamp=Time(sec=sec, nanosec=7), frame_id=topic))
-
-
-def test_stamps_are_read_from_serialized_messages():
-    assert stamp_of(stamped(-3, "a")) == (-3, 7)
-
-
-def test_the_synchronizer_gives_out_complete_sets_only():
-    synchronizer = StampSynchronizer(["a", "b"])
-    assert synchronizer.add("a", stamped(1, "a")) is None
-    assert synchronizer.add("a", stamped(2, "a")) is None
-    assert synchronizer.add("b", stamped(2, "b")).keys() == {"a", "b"}
-    assert synchronizer.dropped == 1
-    assert synchronizer.add("b", stamped(1, "b")) is None, "what was overtaken stays dropped"
-
-
-def test_the_synchronizer_follows_stamps_that_run_backwards():
-    synchronizer = StampSynchronizer(["a", "b"])
-    for sec in (100, 101, 1, 2):
-        assert synchronizer.add("a", stamped(sec, "a")) is None
-        assert synchronizer.add("b", stamped(sec, "b")) is not None
-
-
-def test_the_synchronizer_is_bounded():
-    synchronizer = StampSynchronizer(["a", "b"], capacity=4)
-    for sec in range(100):
-        assert synchronizer.add("a", stamped(sec, "a")) is None
-    assert synchronizer.dropped == 96

@@ -40,15 +40,15 @@ def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
 
 def layer_to_image(layer: np.ndarray, header: Header) -> Image:
     """An array as Image: (H, W, 3) uint8 as bgr8, (H, W) uint8 as mono8, (H, W) float32 as 32FC1."""
-    layer = np.ascontiguousarray(layer)
-    message = Image(header=header, height=layer.shape[0], width=layer.shape[1])
-    message.encoding = _LAYER_ENCODINGS[layer.dtype.type, layer.ndim]
-    message.is_bigendian = int(sys.byteorder == "big")
-    message.step = layer.strides[0]
-    data = array("B")
-    data.frombytes(memoryview(layer).cast("B"))  # lists and ndarrays are checked element by element, arrays are not
-    message.data = data
-    return message
+    return Image(
+        header=header,
+        height=layer.shape[0],
+        width=layer.shape[1],
+        encoding=_LAYER_ENCODINGS[layer.dtype.type, layer.ndim],
+        is_bigendian=int(sys.byteorder == "big"),
+        step=layer[0].nbytes,
+        data=array("B", layer.tobytes()),  # lists and ndarrays are checked element by element, this is not
+    )
 
 
 def image_to_layer(message: Image, encoding: str) -> np.ndarray:

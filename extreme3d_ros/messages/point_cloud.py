@@ -16,9 +16,6 @@ _POINT_BYTES = 12
 
 def vertices_to_cloud(vertices: np.ndarray, header: Header) -> PointCloud2:
     """Vertices (V, 3), metres, as an unordered cloud of x, y, z."""
-    vertices = np.ascontiguousarray(vertices, np.float32)
-    data = array("B")
-    data.frombytes(memoryview(vertices).cast("B"))
     return PointCloud2(
         header=header,
         height=1,
@@ -30,7 +27,7 @@ def vertices_to_cloud(vertices: np.ndarray, header: Header) -> PointCloud2:
         is_bigendian=sys.byteorder == "big",
         point_step=_POINT_BYTES,
         row_step=_POINT_BYTES * len(vertices),
-        data=data,
+        data=array("B", np.asarray(vertices, np.float32).tobytes()),
         is_dense=True,
     )
 

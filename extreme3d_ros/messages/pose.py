@@ -13,9 +13,7 @@ def to_pose(R: np.ndarray, t: np.ndarray) -> Pose:
     """p_camera = R p_model + t, R (3, 3), t (3,) metres, as a Pose whose quaternion has w >= 0."""
     x, y, z, w = Rotation.from_matrix(R).as_quat(canonical=True).tolist()
     position = np.asarray(t, float).tolist()
-    return Pose(
-        position=Point(x=position[0], y=position[1], z=position[2]), orientation=Quaternion(x=x, y=y, z=z, w=w)
-    )
+    return Pose(position=Point(x=position[0], y=position[1], z=position[2]), orientation=Quaternion(x=x, y=y, z=z, w=w))
 
 
 def from_pose(pose: Pose) -> tuple[np.ndarray, np.ndarray]:

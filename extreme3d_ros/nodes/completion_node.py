@@ -218,7 +218,10 @@ class CompletionNode(ManagedNode):
         return response
 
     def _newest_finished(self) -> Finished:
-        """The newest finished mesh, made now if the node is idle; for the holder of `_busy`. Raises InputError if none."""
+        """The newest finished mesh, made now if the node is idle; for the holder of `_busy`.
+
+        Raises InputError where there is none.
+        """
         if self._completion is None:
             raise InputError("completion_node is not configured; see its log")
         if self._newest is None:

@@ -147,9 +147,7 @@ class FaceNode(ManagedNode):
         if serialized[_STAMP_END:] == self._last_info:  # the same with every image
             return
         self._last_info = serialized[_STAMP_END:]
-        self.attempt(
-            lambda: self._lens.learn(camera_info_to_calibration(deserialize_message(serialized, CameraInfo)))
-        )
+        self.attempt(lambda: self._lens.learn(camera_info_to_calibration(deserialize_message(serialized, CameraInfo))))
 
     def _observe(self, serialized: bytes, arrival: float) -> None:
         """The work on one image."""
@@ -184,7 +182,7 @@ class FaceNode(ManagedNode):
     def _silence_text(self) -> str:
         publishers = self.count_publishers(self._image_topic)
         advice = "check that they send, and parameter reliability" if publishers else "check the camera and its topic"
-        return f"no image for {self._silence():.0f} s on {self._image_topic} ({publishers} publishers); {advice}"
+        return f"no image for {self._silence():.0f} s on {self._image_topic} (publishers: {publishers}); {advice}"
 
     def _warn_of_silence(self) -> None:
         if self._enabled and self._silence() > PATIENCE:

@@ -56,10 +56,8 @@ class ImageSource(Node):
         self._image = next(self._images)
         self._frame_id = settings["frame_id"]
         self._sent = None
-        self._publishers_ = (
-            self.create_publisher(Image, "image_raw", _QOS),
-            self.create_publisher(CameraInfo, "camera_info", _QOS),
-        )
+        self._image_publisher = self.create_publisher(Image, "image_raw", _QOS)
+        self._info_publisher = self.create_publisher(CameraInfo, "camera_info", _QOS)
         height, width = self._image.shape[:2]
         topic = self.resolve_topic_name("image_raw")
         self.get_logger().info(f"sending {settings['source']}, {width} x {height}, to {topic}")
@@ -74,8 +72,8 @@ class ImageSource(Node):
             messages = layer_to_image(self._image, header), camera_to_camera_info(Camera.assumed(width, height), header)
             self._serialized = [bytearray(serialize_message(message)) for message in messages]
         stamp = self.get_clock().now().to_msg()
-        for publisher, serialized in zip(self._publishers_, self._serialized):
-            publisher.publish(stamped(serialized, stamp))
+        self._image_publisher.publish(stamped(self._serialized[0], stamp))
+        self._info_publisher.publish(stamped(self._serialized[1], stamp))
         self._image = next(self._images)
 
 

@@ -25,7 +25,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m training.face_model", description=__doc__)
     parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
     parser.add_argument("--out", type=Path, default=DEFAULT_MODEL, help="the npz to write; its .md goes beside it")
-    parser.add_argument("--renders", type=int, default=500, help="rendered heads for the 468 points")
+    parser.add_argument("--renders", type=int, default=300, help="rendered heads for the 468 points")
     arguments = parser.parse_args()
     if not (arguments.ict / "ict_facekit.npz").exists():
         parser.error(f"no ict_facekit.npz in {arguments.ict}: give its folder with --ict")

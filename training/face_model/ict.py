@@ -13,6 +13,8 @@ SKIN_VERTICES = 9409
 #: First vertex and end of the two eyeballs, and where within one eyeball the iris begins.
 EYEBALLS, EYEBALL_SIZE, IRIS_START = (21451, 24591), 1570, 770
 TEETH, MOUTH_SOCKET = (17039, 21451), (11248, 13294)
+#: The nostrils in the uv square: centres at u = 0.5 +- the first number, v the second; radius of the opening's rim.
+NOSTRIL_UV, NOSTRIL_RADIUS = np.array([0.0415, 0.558]), 0.011
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ def _mirror_pairs(uv):
     if distance.max() > 1e-4 or not (twin[twin] == np.arange(len(uv))).all():
         raise ValueError("ICT-FaceKit's uv layout is not mirror-symmetric: another version of the data?")
     return twin
+
+
+def nostril_distance(uv: np.ndarray) -> np.ndarray:
+    """(P,) distance in the uv square of places (P, 2) from the nearer nostril's middle."""
+    return np.hypot(np.abs(uv[:, 0] - 0.5) - NOSTRIL_UV[0], uv[:, 1] - NOSTRIL_UV[1])
 
 
 def boundary_loops(triangles: np.ndarray) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from training.face_model.activations import sample_activations
 from training.face_model.build import Build
 from training.face_model.detector import Detector
 from training.face_model.embedding import at_uv, nearest, symmetric
+from training.face_model.ict import NOSTRIL_RADIUS, SKIN_VERTICES, nostril_distance
 from training.face_model.modes import expression_offsets
 from training.face_model.render import HeadPainter, View, sample_view
 
@@ -29,8 +30,9 @@ ENOUGH, WITHIN = 25, 0.8
 FRONTAL = 12.0
 #: A place this far (in the layout's units) from the last answer is another part of the face.
 FAR = 0.1
-#: A point this far (metres) from another's mirror image weighs against one common neighbour when pairs are made.
-TWIN_DISTANCE = 10e-3
+#: A point this far (outer eye corners' distances) from another's mirror image weighs against one common neighbour when
+#: pairs are made.
+TWIN_DISTANCE = 0.1
 #: A point this much (metres) behind the visible surface is hidden.
 SELF_HIDING = 10e-3
 
@@ -82,24 +84,23 @@ def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray,
     last answer faces the camera. A point beyond our area goes to the nearest place of the rim.
     """
     faces, uv = build.model.faces, build.model.uv.astype(np.float64)
-    answer, twins = _first_answer(build, [s for s in seen if abs(s.yaw) < FRONTAL])
+    nostrils = _nostrils(build)
+    answer, twins = _first_answer(build, [s for s in seen if abs(s.yaw) < FRONTAL], nostrils)
     trend = _trend(build.model)
-    places, hits = map(np.stack, zip(*(_back_project(s, faces, uv) for s in seen)))
+    places, hits, clear = map(np.stack, zip(*(_back_project(s, faces, uv, nostrils) for s in seen)))
     rests = np.stack([s.rest for s in seen]) - build.origin
     on_head = np.isfinite(rests[..., 0])
     for _ in range(3):
         embedding = at_uv(answer, uv, faces)
         expected = np.stack([_visible(s, embedding, faces, trend) for s in seen])
         expected = np.where(expected > GRAZING, expected, 0.0)
-        ours = hits & (np.linalg.norm(places - answer, axis=2) < FAR)
-        count, chances = ((expected > 0) & ours).sum(0), (expected > 0).sum(0)
+        near = (np.linalg.norm(places - answer, axis=2) < FAR) & (expected > 0)
+        ours, usable, chances = (_both(n.sum(0), twins) for n in (near & hits, near & clear, expected > 0))
         # A point that often falls beyond our outline would be drawn inwards by the sightings within it.
-        inside = (count + count[twins]) >= np.maximum(ENOUGH, WITHIN * (chances + chances[twins]))
-        answer = np.where(
-            inside[:, None],
-            _combine(places, np.where(ours, expected, 0.0), twins, _mirrored),
-            _nearest_places(build, _combine(rests, np.where(on_head, expected, 0.0), twins, _flip)),
-        )
+        inside = (ours >= WITHIN * chances) & (usable >= ENOUGH)
+        within = _combine(places, np.where(near & clear, expected, 0.0), twins, _mirrored)
+        beyond = _nearest_places(build, _combine(rests, np.where(on_head, expected, 0.0), twins, _flip), nostrils)
+        answer = _out_of(nostrils, np.where(inside[:, None], within, beyond), faces, uv)
         if not np.isfinite(answer).all():
             raise ValueError("a point was never seen: too few renders")
     answer[twins == np.arange(POINTS), 0] = 0.5
@@ -107,20 +108,45 @@ def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray,
     return symmetric(embedding, twins, faces, build.model.mirror_faces, build.topology.midline), twins, inside
 
 
-def _first_answer(build: Build, frontal: list[Sighting]):
+def _first_answer(build: Build, frontal: list[Sighting], nostrils):
     """Symmetric places (468, 2) nearest to where the points lie on the neutral head, and the mirror pairs (468,)."""
     middle = np.nanmedian(np.stack([s.rest for s in frontal]), axis=0) - build.origin
-    twins = _twins(middle, _flip(middle))
-    return _nearest_places(build, 0.5 * (middle + _flip(middle[twins]))), twins
+    twins = _twins(np.median(np.stack([_upright(s.points) for s in frontal]), axis=0))
+    return _nearest_places(build, 0.5 * (middle + _flip(middle[twins])), nostrils), twins
 
 
-def _nearest_places(build: Build, points):
-    """Places in our layout of the surface points nearest to points (468, 3); nan where they are."""
-    faces, known = build.model.faces, np.isfinite(points[:, 0])
+def _upright(points):
+    """Detected points (468, 2), the outer eye corners at -0.5 and 0.5 on the x axis."""
+    right, left = points[33], points[263]
+    across = (left - right) / ((left - right) @ (left - right))
+    offset = points - 0.5 * (left + right)
+    return np.column_stack([offset @ across, offset @ [-across[1], across[0]]])
+
+
+def _nearest_places(build: Build, points, nostrils):
+    """Places in our layout of the surface points nearest to points (468, 3), not in a nostril; nan where they are."""
+    known = np.isfinite(points[:, 0])
+    faces = build.model.faces[~nostrils[build.model.faces].any(1)]
     result = np.full((len(points), 2), np.nan)
     embedding, _ = nearest(points[known], build.model.mean.astype(np.float64), faces)
     result[known] = embedding.on(faces, build.model.uv.astype(np.float64))
     return result
+
+
+def _nostrils(build: Build):
+    """(V,) bool: vertices inside the nostrils. A ray that enters a nostril says nothing of the point's place."""
+    return nostril_distance(build.topology.transfer[:, :SKIN_VERTICES] @ build.ict.uv) < NOSTRIL_RADIUS
+
+
+def _out_of(nostrils, places, faces, uv):
+    """Places (468, 2) in our layout, those in a nostril moved to the nearest place of its rim."""
+    inside = nostrils[faces[at_uv(places, uv, faces).triangles]].any(1)
+    if not inside.any():
+        return places
+    flat, outer = np.column_stack([uv, np.zeros(len(uv))]), faces[~nostrils[faces].any(1)]
+    moved, _ = nearest(np.column_stack([places[inside], np.zeros(inside.sum())]), flat, outer)
+    places[inside] = moved.on(outer, uv)
+    return places
 
 
 def _combine(places, weights, twins, mirrored):
@@ -129,6 +155,10 @@ def _combine(places, weights, twins, mirrored):
     weights = np.concatenate([weights, weights[:, twins]])
     result = np.stack([_median(both[:, n], weights[:, n]) for n in range(POINTS)])
     return 0.5 * (result + mirrored(result[twins]))
+
+
+def _both(count, twins):
+    return count + count[twins]
 
 
 def _mirrored(places):
@@ -163,8 +193,8 @@ def _trend(model, passes: int = 40):
     return normals
 
 
-def _back_project(sighting: Sighting, faces, uv):
-    """Places (468, 2) in our layout under the detected points, and (468,) bool whether there is any."""
+def _back_project(sighting: Sighting, faces, uv, nostrils):
+    """Places (468, 2) in our layout under the detected points; (468,) bool: there is one, and not in a nostril."""
     camera = sighting.view.camera
     raster = sighting.raster(faces)
     column, row = np.round(sighting.points).astype(int).T
@@ -174,7 +204,7 @@ def _back_project(sighting: Sighting, faces, uv):
     hit = inside & (triangle >= 0)
     corners = faces[np.where(hit, triangle, 0)]
     barycentric = _barycentric_at(sighting.points, sighting.placed[corners], camera)
-    return (uv[corners] * barycentric[..., None]).sum(1), hit
+    return (uv[corners] * barycentric[..., None]).sum(1), hit, hit & ~nostrils[corners].any(1)
 
 
 def _barycentric_at(points, corners, camera):
@@ -193,7 +223,8 @@ def _on_head(points, painter: HeadPainter, raster: Raster):
     column, row = np.where(inside, column, 0), np.where(inside, row, 0)
     triangle = raster.triangle[row, column]
     place = (painter.rest[painter.triangles[triangle]] * raster.barycentric[row, column][..., None]).sum(1)
-    place[~(inside & (triangle >= 0))] = np.nan
+    uv = painter.coordinates[painter.triangles[triangle]][..., 3:].mean(1)
+    place[~(inside & (triangle >= 0)) | (nostril_distance(uv) < NOSTRIL_RADIUS)] = np.nan
     return place
 
 
@@ -209,15 +240,15 @@ def _median(places, weights, iterations: int = 50):
     return centre
 
 
-def _twins(places, mirrored, rounds: int = 20):
-    """MediaPipe's mirror pairs (468,), from the places (468, 3) and their mirror images, in metres.
+def _twins(places, rounds: int = 20):
+    """MediaPipe's mirror pairs (468,), from upright places (468, 2), symmetric about x = 0.
 
     Places alone mistake close neighbours; MediaPipe's own mesh settles it: twins have twins for neighbours.
     """
     edges = np.array(sorted(FACEMESH_TESSELATION))
     graph = np.zeros((POINTS, POINTS))
     graph[edges[:, 0], edges[:, 1]] = graph[edges[:, 1], edges[:, 0]] = 1.0
-    distance = np.linalg.norm(places[:, None] - mirrored[None], axis=2)
+    distance = np.linalg.norm(places[:, None] - places * [-1.0, 1.0], axis=2)
     distance = distance + distance.T
     twins = linear_sum_assignment(distance)[1]
     for _ in range(rounds):

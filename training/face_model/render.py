@@ -20,6 +20,7 @@ from training.face_model.ict import (
     TEETH,
     Ict,
     boundary_loops,
+    nostril_distance,
 )
 
 SIZE = 512
@@ -115,8 +116,7 @@ class HeadPainter:
         color = _blend(color, hair * 0.8 + tone * 0.05, rng.uniform(0.6, 0.9) * brow)
         lash = _step(self.lashes.query(place, distance_upper_bound=0.03)[0], 0.0010, 0.0007)
         color = _blend(color, hair * 0.3, rng.uniform(0.4, 0.9) * lash)
-        nostril = np.minimum(*(np.hypot(*(uv - [0.5 + s * 0.0415, 0.558]).T) for s in (-1, 1)))
-        color = _blend(color, tone * 0.08, _step(nostril, 0.010, 0.004))
+        color = _blend(color, tone * 0.08, _step(nostril_distance(uv), 0.010, 0.004))
         cap = rng.uniform(0.90, 0.95) - 0.25 * np.maximum(np.abs(uv[:, 0] - 0.5) - 0.25, 0) + 0.01 * mottle
         side = 0.445 + 0.3 * np.maximum(0.62 - uv[:, 1], 0.0)
         temples = (1 - _step(np.abs(uv[:, 0] - 0.5), side, 0.01)) * (uv[:, 1] > 0.62)

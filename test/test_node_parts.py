@@ -1,0 +1,248 @@
+"""What the nodes are put together from, without processes."""
+
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from builtin_interfaces.msg import Time  # noqa: E402
+from rclpy.serialization import serialize_message  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+
+from extreme3d_ros.camera import Camera  # noqa: E402
+from extreme3d_ros.errors import InputError  # noqa: E402
+from extreme3d_ros.messages.camera_info import Calibration  # noqa: E402
+from extreme3d_ros.nodes.image_source import images, stamped  # noqa: E402
+from extreme3d_ros.nodes.lens import Lens, undistortion  # noqa: E402
+from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
+from extreme3d_ros.nodes.settings import Setting  # noqa: E402
+from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
+from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of  # noqa: E402
+from extreme3d_ros.nodes.transport import make_room  # noqa: E402
+from extreme3d_ros.nodes.worker import NewestWorker  # noqa: E402
+from extreme3d_ros.records import FaceMesh  # noqa: E402
+
+# --- synchronizer -----------------------------------------------------------------------------------------------------
+
+
+def header(sec, topic="a"):
+    return serialize_message(Header(stamp=Time(sec=sec, nanosec=7), frame_id=topic))
+
+
+def test_stamps_are_read_and_written_in_serialized_messages():
+    assert stamp_of(header(-3)) == (-3, 7)
+    assert stamped(bytearray(header(1)), Time(sec=5, nanosec=7)) == header(5)
+
+
+def test_the_synchronizer_gives_out_complete_sets_only():
+    synchronizer = StampSynchronizer(["a", "b"])
+    assert synchronizer.add("a", header(1)) is None
+    assert synchronizer.add("a", header(2)) is None
+    assert synchronizer.add("b", header(2)) == {"a": header(2), "b": header(2)}
+    assert synchronizer.dropped == 1
+    assert synchronizer.add("b", header(1)) is None, "what was overtaken stays dropped"
+
+
+def test_the_synchronizer_follows_stamps_that_run_backwards():
+    synchronizer = StampSynchronizer(["a", "b"])
+    for sec in (100, 101, 1, 2):
+        assert synchronizer.add("a", header(sec)) is None
+        assert synchronizer.add("b", header(sec)) is not None
+
+
+def test_the_synchronizer_is_bounded():
+    synchronizer = StampSynchronizer(["a", "b"], capacity=4)
+    for sec in range(100):
+        assert synchronizer.add("a", header(sec)) is None
+    assert synchronizer.dropped == 96
+
+
+# --- worker -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_worker_takes_the_newest_and_counts_the_rest():
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(item):
+        begun.set()
+        go_on.wait(5)
+        done.append(item)
+
+    worker = NewestWorker(work, "test")
+    worker.give(0)
+    assert begun.wait(5)
+    for item in range(1, 10):
+        worker.give(item)
+    go_on.set()
+    end = time.monotonic() + 5
+    while len(done) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    worker.close()
+    assert done == [0, 9] and worker.dropped == 8
+
+
+def test_a_closed_worker_has_ended():
+    before = threading.active_count()
+    worker = NewestWorker(lambda item: None, "test")
+    worker.close()
+    assert threading.active_count() == before
+
+
+# --- lens -------------------------------------------------------------------------------------------------------------
+
+CAMERA = Camera([[500.0, 0, 319.5], [0, 500.0, 239.5], [0, 0, 1]], 640, 480)
+IMAGE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+
+
+def test_without_calibration_the_camera_is_assumed():
+    lens = Lens()
+    frame = lens(IMAGE)
+    assert frame.image is IMAGE and frame.camera.K[0, 0] == 1.2 * 640 and "no calibration" in lens.state
+
+
+def test_a_calibration_of_another_size_is_not_used():
+    lens = Lens()
+    lens.learn(Calibration(CAMERA, np.zeros(0)))
+    frame = lens(IMAGE[:240])
+    assert frame.camera.K[0, 0] == 1.2 * 640 and "640 x 480" in lens.state and "640 x 240" in lens.state
+
+
+def test_an_undistorted_image_is_passed_on():
+    lens = Lens()
+    lens.learn(Calibration(CAMERA, np.zeros(0)))
+    frame = lens(IMAGE)
+    assert frame.image is IMAGE and frame.camera is CAMERA and lens.state == "calibrated by camera_info"
+
+
+@pytest.mark.parametrize(
+    "model, D", [("plumb_bob", [-0.3, 0.1, 1e-3, 2e-3, 0.0]), ("equidistant", [0.1, 0.02, 0.0, 0.0])]
+)
+def test_distortion_is_undone(model, D):
+    """Where the undistorted image shows a 3D point, the map leads to where the camera saw it."""
+    maps = undistortion(Calibration(CAMERA, np.array(D), model))
+    point = np.array([[[0.35, -0.2, 1.0]]])
+    project = cv2.fisheye.projectPoints if model == "equidistant" else cv2.projectPoints
+    seen = project(point, np.zeros(3), np.zeros(3), CAMERA.K, np.array(D))[0].ravel()
+    x, y = np.rint(CAMERA.project(point[0, 0])).astype(int)
+    np.testing.assert_allclose(maps[0][y, x], seen, atol=1.6)  # half a pixel rounded off above, one in the map
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "setting, given, read",
+    [
+        (Setting("rate", 15.0, "", limits=(0.1, 100)), 30, 30.0),
+        (Setting("source", "astronaut", ""), 0, "0"),
+        (Setting("kind", "a", "", ("a", "b")), "b", "b"),
+    ],
+)
+def test_values_are_read_in_the_defaults_type(setting, given, read):
+    value = setting.read(given)
+    assert value == read and type(value) is type(setting.default)
+
+
+@pytest.mark.parametrize(
+    "setting, given, told",
+    [
+        (Setting("rate", 15.0, "", limits=(0.1, 100)), 1000.0, r"rate must be in 0.1 .. 100"),
+        (Setting("rate", 15.0, "", limits=(0.1, 100)), float("nan"), "rate"),
+        (Setting("rate", 15.0, ""), True, "rate must be a float"),
+        (Setting("every", False, ""), 1, "every must be a bool"),
+        (Setting("kind", "a", "", ("a", "b")), "c", "kind must be one of a, b"),
+    ],
+)
+def test_wrong_values_are_told(setting, given, told):
+    with pytest.raises(InputError, match=told):
+        setting.read(given)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+MESH = FaceMesh(
+    np.eye(3, dtype=np.float32),
+    np.array([[0, 1, 2]], np.int32),
+    np.eye(3, dtype=np.float32),
+    np.full((3, 3), 99, np.uint8),
+    np.ones(3, bool),
+)
+
+
+def test_saving_every_mesh_keeps_the_newest_and_those_asked_for(tmp_path):
+    files, folder = MeshFiles(), str(tmp_path / "meshes")
+    files.save_rotating(MESH, Time(sec=0), folder, 2)
+    asked = files.save(MESH, Time(sec=0), folder)
+    for sec in range(1, 6):
+        files.save_rotating(MESH, Time(sec=sec), folder, 2)
+    left = sorted(path.name for path in asked.parent.iterdir())
+    assert left == [f"face_{sec}_000000000.ply" for sec in (0, 4, 5)]
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="ply_dir"):
+        MeshFiles().save(MESH, Time(), str(tmp_path / "file" / "meshes"))
+
+
+# --- transport, statistics, sources -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given, profile",
+    [
+        ({}, "fastdds.xml"),
+        ({"FASTDDS_BUILTIN_TRANSPORTS": "SHM"}, "fastdds_shm.xml"),
+        ({"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}, None),
+        ({"ROS_LOCALHOST_ONLY": "1"}, None),
+        ({"FASTDDS_DEFAULT_PROFILES_FILE": "own.xml"}, "own.xml"),
+    ],
+)
+def test_fast_dds_gets_room_unless_the_user_has_a_say(given, profile):
+    environment = dict(given)
+    make_room(environment)
+    assert environment.get("FASTDDS_DEFAULT_PROFILES_FILE", "None").endswith(str(profile))
+
+
+def test_older_distributions_have_another_variable():
+    environment = {"ROS_DISTRO": "humble"}
+    make_room(environment)
+    assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
+    assert "FASTDDS_DEFAULT_PROFILES_FILE" not in environment
+
+
+def test_statistics_are_of_the_last_items():
+    statistics = Statistics(window=10)
+    for latency in [1000.0] * 10 + [1.0] * 9 + [11.0]:
+        statistics.finished(latency, {"crop": latency / 2})
+    values = statistics.values()
+    assert values["latency_median_ms"] == 1.0 and 1 < values["latency_p95_ms"] <= 11 and values["crop_ms"] == 0.5
+    assert values["rate_hz"] == 10 / 5
+
+
+def test_a_video_is_shown_over_and_over(tmp_path):
+    path = str(tmp_path / "video.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for grey in (0, 100, 200):
+        writer.write(np.full((48, 64, 3), grey, np.uint8))
+    writer.release()
+    source = images(path, width=32)
+    shown = [next(source) for _ in range(7)]
+    assert shown[0].shape == (24, 32, 3)
+    np.testing.assert_allclose([image.mean() for image in shown], [0, 100, 200, 0, 100, 200, 0], atol=5)
+
+
+def test_the_images_of_a_folder_are_shown_in_order(tmp_path):
+    for name, grey in {"a": 50, "b": 150}.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((40, 40, 3), grey, np.uint8))
+    source = images(str(tmp_path))
+    assert [next(source)[0, 0, 0] for _ in range(3)] == [50, 150, 50]
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(InputError, match="is empty"):
+        next(images(str(tmp_path)))
