@@ -138,7 +138,8 @@ def test_height_field_solves_its_normal_equations(seed):
         hx, hy = hx.copy(), hy.copy()
         hx[index[y, x + 1]] += 1
         hy[index[y + 1, x]] += 1
-        rows += [np.sqrt(w[y, x]) * (a[y, x] * hx + b[y, x] * hy), np.sqrt(0.3) * hx, np.sqrt(0.3) * hy, np.sqrt(0.1) * here]
+        rows += [np.sqrt(w[y, x]) * (a[y, x] * hx + b[y, x] * hy), np.sqrt(0.3) * hx, np.sqrt(0.3) * hy]
+        rows += [np.sqrt(0.1) * here]
         goal += [np.sqrt(w[y, x]) * r[y, x], 0, 0, 0]
     free = index[domain]
     expected = np.linalg.lstsq(np.array(rows)[:, free], np.array(goal), rcond=None)[0]

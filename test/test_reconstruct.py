@@ -249,7 +249,8 @@ def test_wrong_use(arguments, words, image, tmp_path, capsys, monkeypatch):
 def test_a_calibration_is_used(image, tmp_path):
     calibration = tmp_path / "camera.yaml"
     calibration.write_text(
-        "image_width: 512\nimage_height: 512\ncamera_matrix: {rows: 3, cols: 3, data: [1200, 0, 256, 0, 1200, 256, 0, 0, 1]}\n"
+        "image_width: 512\nimage_height: 512\n"
+        "camera_matrix: {rows: 3, cols: 3, data: [1200, 0, 256, 0, 1200, 256, 0, 0, 1]}\n"
         "distortion_model: plumb_bob\ndistortion_coefficients: {rows: 1, cols: 5, data: [0.01, 0, 0, 0, 0]}\n"
     )
     arguments = ["reconstruct", str(image), "--out", str(tmp_path), "--camera-info", str(calibration), "--no-complete"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -46,8 +47,7 @@ def measure(frame: Frame, frames: int) -> dict:
             roads = {"face_node's road": (middle - start) * 1e3, "completion_node's road": (end - middle) * 1e3}
             for name, ms in {**seen.timings_ms, **completed.timings_ms, **roads}.items():
                 stages.setdefault(name, []).append(ms)
-    marker = _marker_times(completed.mesh, frames)
-    if marker:
+    if marker := _marker_times(completed.mesh, frames):
         stages["Marker of 100k triangles"] = marker
     return {
         "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
@@ -66,18 +66,19 @@ def vga(image: np.ndarray) -> np.ndarray:
 
 def _marker_times(mesh: FaceMesh, frames: int) -> list[float]:
     """Times of serialising a mesh of 100,000 triangles for /face/mesh; none where ROS isn't installed."""
-    try:
-        from std_msgs.msg import Header
-
-        from extreme3d_ros.messages.marker import mesh_to_marker
-    except ImportError:
+    if not find_spec("rclpy"):
         return []
+    from std_msgs.msg import Header
+
+    from extreme3d_ros.messages.marker import MarkerWriter
+
+    write = MarkerWriter()
     faces = np.resize(mesh.faces, (100_000, 3))
     large = FaceMesh(mesh.vertices, faces, mesh.normals, mesh.colors, mesh.seen)
     times = []
     for _ in range(_WARM_UP + frames):
         start = time.perf_counter()
-        mesh_to_marker(large, Header(frame_id="camera"))
+        write(large, Header(frame_id="camera"))
         times.append((time.perf_counter() - start) * 1e3)
     return times[_WARM_UP:]
 

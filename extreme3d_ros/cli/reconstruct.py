@@ -85,7 +85,8 @@ class Reconstruction:
     def _maps(self, name: str, seen: Observation, completed: Completed | None) -> None:
         layers = seen.layers
         bump = completed.bump if completed else layers.bump
-        mesh = (completed.mesh.vertices, completed.mesh.faces) if completed else None
+        final = completed.mesh if completed else None
+        mesh = (final.vertices, final.faces, final.colors) if final else None
         panels = figure(seen.crop, seen.foundation, layers, mesh, self._model.faces)
         arrays = {"bump": bump, "bump_raw": layers.bump, "mask": layers.mask, "occlusion": layers.occlusion}
         data = io.BytesIO()

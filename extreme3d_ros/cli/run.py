@@ -237,5 +237,6 @@ def _figure(watcher: Watcher, ply: Path) -> np.ndarray:
 
     messages = {topic: deserialize_message(data, TOPICS[topic]) for topic, data in watcher.observation.items()}
     seen = messages_to_observation(messages)
-    mesh = trimesh.load(ply, process=False)
-    return figure(seen.crop, seen.foundation, seen.layers, (mesh.vertices, mesh.faces), load_face_model().faces)
+    loaded = trimesh.load(ply, process=False)
+    mesh = (loaded.vertices, loaded.faces, loaded.visual.vertex_colors[:, :3])
+    return figure(seen.crop, seen.foundation, seen.layers, mesh, load_face_model().faces)

@@ -91,7 +91,8 @@ class LandmarkFitter:
         prior = np.concatenate([np.full(6, 1e-9), np.ones(len(coefficients))])
         H = (J.T @ J).astype(np.float64) + np.diag(prior)
         gradient = J.T @ r + prior * np.concatenate([np.zeros(6), coefficients])
-        return -cho_solve(cho_factor(H), gradient), float(np.sqrt(np.mean((error / sigma[:, None]) ** 2))) * _CORRELATION
+        residual = _CORRELATION * float(np.sqrt(np.mean((error / sigma[:, None]) ** 2)))
+        return -cho_solve(cho_factor(H), gradient), residual
 
 
 def _initial_pose(model_points, points, camera):

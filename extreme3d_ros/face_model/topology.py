@@ -1,4 +1,4 @@
-"""What a mesh of fixed triangles lets us work out once: the foundation's own topology, and a finer one of the same face."""
+"""What fixed triangles let us work out once: the foundation's own topology, and a finer one of the same face."""
 
 from __future__ import annotations
 

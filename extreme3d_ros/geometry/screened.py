@@ -4,8 +4,8 @@ Minimised over h (H, W), zero outside the domain:
 
     sum  w (a h_x + b h_y - r)^2  +  slope (h_x^2 + h_y^2)  +  height h^2
 
-with forward differences in pixels; the first row and column are kept at zero. The height term bounds how far a pixel's influence reaches, so plain conjugate
-gradients with a diagonal preconditioner converge in a few dozen steps.
+with forward differences in pixels; the first row and column are kept at zero. The height term bounds how far a pixel's
+influence reaches, so plain conjugate gradients with a diagonal preconditioner converge in a few dozen steps.
 """
 
 from __future__ import annotations

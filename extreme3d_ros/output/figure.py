@@ -13,16 +13,17 @@ from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Crop, Foundation
 _PANEL = 400
 _CLAY = np.array([196.0, 205.0, 214.0])  # BGR
 _BACKGROUND = 32
+#: Degrees by which the head is turned for the view from the side.
+_SIDE = 60
 #: Model frame (y up, z out of the face) to a camera that looks at the face (y down, z forward).
 _FRONT = np.diag([1.0, -1.0, -1.0])
 
 
-def figure(
-    crop: Crop, foundation: Foundation, layers: Layers, mesh: tuple | None, faces: np.ndarray
-) -> np.ndarray:
+def figure(crop: Crop, foundation: Foundation, layers: Layers, mesh: tuple | None, faces: np.ndarray) -> np.ndarray:
     """The six panels side by side, (450, 2400, 3) uint8 BGR; the first four where there is no mesh.
 
-    mesh: vertices (N, 3) in the camera's frame and triangles (T, 3) of the finished mesh; faces: the foundation's.
+    mesh: vertices (N, 3) in the camera's frame, triangles (T, 3) and RGB colours (N, 3) of the finished mesh; faces:
+    the foundation's triangles.
     """
     panels = {
         "input": crop.image,
@@ -31,19 +32,12 @@ def figure(
         "foundation": clay(foundation.vertices, faces, crop.camera),
     }
     if mesh is not None:
-        frontal = foundation.to_model(mesh[0])
-        panels["final, front"] = view(frontal, mesh[1], 0.0)
-        panels["final, side"] = view(frontal, mesh[1], np.radians(_seen_side(foundation.R) * 60))
+        vertices, triangles, colors = mesh
+        frontal = foundation.to_model(vertices)
+        panels["final, front"] = clay(*_turned(frontal, triangles, 0.0))
+        side = _turned(frontal, triangles, np.radians(_SIDE) * _seen_side(foundation.R))
+        panels["final, side"] = painted(*side, colors)
     return np.hstack([_panel(title, image) for title, image in panels.items()])
-
-
-def view(vertices: np.ndarray, faces: np.ndarray, yaw: float, size: int = _PANEL) -> np.ndarray:
-    """A mesh (N, 3) of the model's frame in clay, its head turned by `yaw` radians, seen from 0.9 m: BGR."""
-    c, s = np.cos(yaw), np.sin(yaw)
-    turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
-    centre = (vertices.min(0) + vertices.max(0)) / 2
-    posed = (vertices - centre) @ turn.T @ _FRONT.T + [0.0, 0.0, 0.9]
-    return clay(posed, faces, Camera(np.array([[size * 3.6, 0, size / 2], [0, size * 3.6, size / 2], [0, 0, 1]]), size, size))
 
 
 def clay(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
@@ -52,9 +46,27 @@ def clay(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
     normals = raster.interpolate(faces, vertex_normals(vertices, faces))
     normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
     shade = sum(strength * np.clip(normals @ _unit(light), 0, None) for strength, light in _LIGHTS)
-    image = np.full((*raster.covered.shape, 3), float(_BACKGROUND))
-    image[raster.covered] = (_CLAY * (0.08 + shade[..., None]))[raster.covered]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return _on_background(_CLAY * (0.08 + shade[..., None]), raster.covered)
+
+
+def painted(vertices: np.ndarray, faces: np.ndarray, camera: Camera, colors: np.ndarray) -> np.ndarray:
+    """A mesh (N, 3) of the camera's frame in its own colours (N, 3) RGB: (H, W, 3) uint8 BGR."""
+    raster = rasterize(vertices, faces, camera)
+    return _on_background(raster.interpolate(faces, colors[:, ::-1]), raster.covered)
+
+
+def _on_background(image: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    return np.where(covered[..., None], np.clip(image, 0, 255), _BACKGROUND).astype(np.uint8)
+
+
+def _turned(vertices: np.ndarray, faces: np.ndarray, yaw: float):
+    """A mesh (N, 3) of the model's frame, its head turned by `yaw` radians, before a camera 0.9 m away."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    centre = (vertices.min(0) + vertices.max(0)) / 2
+    posed = (vertices - centre) @ turn.T @ _FRONT.T + [0.0, 0.0, 0.9]
+    focal, middle = _PANEL * 3.6, _PANEL / 2
+    return posed, faces, Camera(np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]]), _PANEL, _PANEL)
 
 
 _LIGHTS = ((0.70, (-0.7, -0.6, -0.7)), (0.35, (0.8, -0.1, -0.8)))

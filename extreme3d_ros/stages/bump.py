@@ -114,7 +114,7 @@ def _paint_weight(linear, skin):
 
 
 def _smooth_over(image, mask, sigma):
-    """Gaussian mean of an image (H, W[, C]) over the pixels of a mask only; at a quarter of the size, as it is smooth."""
+    """Gaussian mean of an image (H, W[, C]) over a mask's pixels; made at a quarter of the size, as it is smooth."""
     weight = mask.astype(np.float32)
     masked = image * (weight if image.ndim == 2 else weight[..., None])
     stacked = np.dstack([masked, weight]).astype(np.float32)

@@ -39,7 +39,7 @@ class Detection:
                 calculator_params={_THRESHOLD: min_score},
                 outputs=["multi_face_landmarks", "face_detections"],
             )
-            self._network.process(np.zeros((64, 64, 3), np.uint8))  # the detector's chatter; the mesh network's is below
+            self._network.process(np.zeros((64, 64, 3), np.uint8))  # warms up the detector
         self._first_face = True
 
     def __call__(self, image: np.ndarray) -> list[Face]:

@@ -31,7 +31,7 @@ _REFLECT = np.array([-1.0, 1.0, 1.0], np.float32)
 class Detailed:
     """Vertices (N, 3) after soft symmetry, camera frame, with the share (N,), 0..1, that the image itself gave them.
 
-    pixels: (N, 2) where the foundation's vertices project on the crop; skin: (N,) 0..1, seen and not hidden by an object.
+    pixels: (N, 2) where the foundation's vertices project on the crop; skin: (N,) 0..1, seen and hidden by no object.
     """
 
     vertices: np.ndarray
