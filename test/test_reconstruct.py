@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from extreme3d_ros.cli.images import demo_image
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.input.images import demo_image
 
 FILES = {
     "foundation_frontal.ply",

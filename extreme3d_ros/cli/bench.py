@@ -10,10 +10,11 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 
-from extreme3d_ros.cli.images import demo_image, frame_of, read_image
 from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import NoFaceError
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.input.frames import frame_of
+from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.pipeline import Completion, FastPath
 from extreme3d_ros.records import FaceMesh, Frame
 

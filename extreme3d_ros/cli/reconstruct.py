@@ -12,10 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from extreme3d_ros.cli.files import output_folder, png
-from extreme3d_ros.cli.images import frame_of, read_camera, read_image
 from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel, load_face_model
+from extreme3d_ros.input.frames import frame_of, read_camera
+from extreme3d_ros.input.images import read_image
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.output.document import document, face_entry
 from extreme3d_ros.output.figure import figure

@@ -21,8 +21,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from extreme3d_ros.camera import Camera
-from extreme3d_ros.cli.images import read_image
 from extreme3d_ros.errors import InputError
+from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.messages.camera_info import camera_to_camera_info
 from extreme3d_ros.messages.images import layer_to_image
 from extreme3d_ros.nodes.managed import STEADY, run
@@ -87,7 +87,7 @@ def images(source: str, width: int = 0) -> Iterator[np.ndarray]:
     """Endless BGR images of a source; the same array again and again where it is a still."""
     path = Path(source)
     if source == "astronaut":
-        return _forever([_resized(_astronaut(), width)])
+        return _forever([_resized(demo_image(), width)])
     if source.isdecimal():
         return (_resized(image, width) for image in _captured(int(source), f"camera {source}", loop=False))
     if path.is_dir():
@@ -124,14 +124,6 @@ def _captured(source: str | int, name: str, loop: bool) -> Iterator[np.ndarray]:
             raise InputError(f"{name} gives no images any more")
         capture.release()
         capture = cv2.VideoCapture(source)
-
-
-def _astronaut() -> np.ndarray:
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise InputError("source 'astronaut' needs scikit-image: pip install scikit-image, or name an image") from error
-    return np.ascontiguousarray(data.astronaut()[..., ::-1])
 
 
 def _resized(image: np.ndarray, width: int) -> np.ndarray:
