@@ -1,9 +1,8 @@
 """Room for large messages in Fast DDS, ROS 2's usual middleware.
 
 Its shared memory holds 512 KiB, but the layers of a frame are 3 MB and a mesh is 9 MB: what doesn't fit is thrown away
-and sent again later. At 10 frames a second a layer then took 20 ms in the median, 240 ms in the 95th percentile, and up
-to a quarter never came; with room it is 3 and 5 ms, and none is lost. So the nodes ask for more, unless the user has
-chosen a configuration. The sender's memory is what counts: viewers need nothing.
+and sent again later (benchmarks/transport.py: up to 300 ms late and one in eight lost, against 5 ms and none). So the
+nodes ask for more, unless the user has chosen a configuration. The sender's memory is what counts: viewers need nothing.
 """
 
 from __future__ import annotations
