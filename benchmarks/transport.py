@@ -1,5 +1,5 @@
-"""What room in shared memory is worth: layers and meshes sent as the nodes send them, with Fast DDS as it comes and with
-the profile of nodes/transport.py.
+"""What room in shared memory is worth: layers and meshes sent as the nodes send them, with Fast DDS as it comes and
+with the profile of nodes/transport.py.
 
     .venv/bin/python benchmarks/transport.py
 """
