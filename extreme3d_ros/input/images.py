@@ -54,5 +54,5 @@ def demo_image() -> np.ndarray:
     try:
         from skimage import data
     except ImportError as error:
-        raise InputError("the astronaut's picture needs scikit-image: pip install scikit-image, or name an image") from error
+        raise InputError("the astronaut needs scikit-image: pip install scikit-image, or name an image") from error
     return np.ascontiguousarray(data.astronaut()[..., ::-1])
