@@ -77,10 +77,15 @@ def _rasterize(pixels, depths, faces, height, width):
         x1 = min(int(np.floor(max(xi, xj, xk))), width - 1)
         y0 = max(int(np.ceil(min(yi, yj, yk))), 0)
         y1 = min(int(np.floor(max(yi, yj, yk))), height - 1)
+        # The weights of the first two corners are linear on the screen: a step right or down adds a constant.
+        a_right, a_down = (yj - yk) / area, (xk - xj) / area
+        b_right, b_down = (yk - yi) / area, (xi - xk) / area
         for y in range(y0, y1 + 1):
+            a_row = a_right * (x0 - xk) + a_down * (y - yk)
+            b_row = b_right * (x0 - xk) + b_down * (y - yk)
             for x in range(x0, x1 + 1):
-                a = ((xj - x) * (yk - y) - (xk - x) * (yj - y)) / area
-                b = ((xk - x) * (yi - y) - (xi - x) * (yk - y)) / area
+                a = a_row + a_right * (x - x0)
+                b = b_row + b_right * (x - x0)
                 c = 1.0 - a - b
                 if a < -1e-9 or b < -1e-9 or c < -1e-9:
                     continue

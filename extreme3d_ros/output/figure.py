@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.camera import Camera
-from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.normals import normalized, vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
 from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Crop, Foundation, Layers
 
@@ -43,8 +43,7 @@ def figure(crop: Crop, foundation: Foundation, layers: Layers, mesh: tuple | Non
 def clay(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
     """A mesh (N, 3) of the camera's frame in matt clay, lit from above and beside the camera: (H, W, 3) uint8 BGR."""
     raster = rasterize(vertices, faces, camera)
-    normals = raster.interpolate(faces, vertex_normals(vertices, faces))
-    normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
+    normals = normalized(raster.interpolate(faces, vertex_normals(vertices, faces)))
     shade = sum(strength * np.clip(normals @ _unit(light), 0, None) for strength, light in _LIGHTS)
     return _on_background(_CLAY * (0.08 + shade[..., None]), raster.covered)
 
