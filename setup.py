@@ -37,6 +37,7 @@ setup(
         "ros": ROS,
         "demo": ["scikit-image>=0.22"],
         "test": ["pytest>=7", "hypothesis>=6", "scikit-image>=0.22"],
+        "importers": ["h5py>=3.8"],  # face models in HDF5 and MATLAB 7.3 files
         "training": ["torch>=2.2"],
     },
     entry_points={

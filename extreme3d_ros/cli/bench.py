@@ -12,7 +12,8 @@ import numpy as np
 
 from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import NoFaceError
-from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.face_model import FaceModel, load_face_model
+from extreme3d_ros.face_model.model import DEFAULT_MODEL
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.pipeline import Completion, FastPath
@@ -25,14 +26,14 @@ def bench(arguments) -> int:
     """Runs the command."""
     check_device(arguments)
     image = read_image(arguments.image) if arguments.image else vga(demo_image())
-    result = measure(frame_of(image), max(arguments.frames, 1))
+    model = load_face_model(arguments.face_model or DEFAULT_MODEL)
+    result = measure(frame_of(image), max(arguments.frames, 1), model)
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0
 
 
-def measure(frame: Frame, frames: int) -> dict:
+def measure(frame: Frame, frames: int, model: FaceModel) -> dict:
     """Median and 95th percentile in milliseconds of each stage, of both roads, and of writing the Marker."""
-    model = load_face_model()
     fast, completion = FastPath(model), Completion(model)
     stages: dict[str, list[float]] = {}
     for number in range(_WARM_UP + frames):

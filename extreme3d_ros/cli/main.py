@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reconstruct(commands.add_parser("reconstruct", help="meshes, maps and a figure of the faces in images"))
     _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
     _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
+    _add_models(commands.add_parser("models", help="import, list and check face models"))
     return parser
 
 
@@ -62,7 +63,21 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_bench)
 
 
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_models)
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    add = actions.add_parser("import", help="convert a face model of others")
+    # The keys of face_model.importers.KINDS, whose import would cost every command its time.
+    add.add_argument("kind", choices=["bfm2009", "deep3d", "ict"], help="what PATH is; see the README")
+    add.add_argument("path", metavar="PATH", help="the model's file, or its folder (ict)")
+    add.add_argument("--out", metavar="FILE", help="default: KIND.npz in ~/.local/share/extreme3d_ros/models")
+    actions.add_parser("list", help="the shipped model and the imported ones")
+    verify = actions.add_parser("verify", help="check a model's file")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="default: all that `list` shows")
+
+
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--face-model", metavar="FILE", help="default: the face model that comes with the package")
     parser.add_argument("--profile", choices=["default"], default="default", help="which networks to run")
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="the default profile runs on the CPU alone"
@@ -86,3 +101,9 @@ def _bench(arguments) -> int:
     from extreme3d_ros.cli.bench import bench
 
     return bench(arguments)
+
+
+def _models(arguments) -> int:
+    from extreme3d_ros.cli.models import models
+
+    return models(arguments)

@@ -15,6 +15,7 @@ from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel, load_face_model
+from extreme3d_ros.face_model.model import DEFAULT_MODEL
 from extreme3d_ros.input.frames import frame_of, read_camera
 from extreme3d_ros.input.images import read_image
 from extreme3d_ros.output.atomic import write_bytes
@@ -32,7 +33,8 @@ def reconstruct(arguments) -> int:
     _refuse_equal_stems(arguments.images)
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
-    job = Reconstruction(out, load_face_model(), arguments.faces == "all", not arguments.no_complete)
+    model = load_face_model(arguments.face_model or DEFAULT_MODEL)
+    job = Reconstruction(out, model, arguments.faces == "all", not arguments.no_complete)
     worst = 0
     several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
     for path in tqdm(arguments.images, disable=not several, unit="image"):

@@ -1,6 +1,7 @@
 """The face model's file: one half of a symmetric model in a compressed npz, nothing pickled.
 
-Vertices run M on the midline, L on the person's left, then the L right twins, which are not stored; triangles run the
+Models that have no such half are stored whole (full_layout.py); the array `layout` says so. Of the half:
+vertices run M on the midline, L on the person's left, then the L right twins, which are not stored; triangles run the
 left half, then its twins, not stored either. Arrays (H = M + L): name; midline M; mean (H, 3) float32;
 {shape,expression}_modes (K, H, 3) float16 times {...}_scale (K,) float32; {...}_sign (K,) int8, +1 a symmetric mode, -1
 an antisymmetric one; faces (T/2, 3); uv (H, 2); regions (H,); {landmarks68,landmarks468}_triangles (N,) into all faces
@@ -9,36 +10,49 @@ and _barycentric (N, 3); landmark_noise (468,).
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model.full_layout import LAYOUT, expand_full, promises
 from extreme3d_ros.face_model.model import DEFAULT_MODEL, MOUTH_INTERIOR, Embedding, FaceModel
+from extreme3d_ros.face_model.npz import BROKEN, read_npz
 
 _MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 _REMEDY = "build it with `python -m training.face_model` or reinstall the package"
+_REMEDY_OF_OTHERS = "make it with `extreme3d models import`"
 
 
 def load_face_model(path: Path | str = DEFAULT_MODEL) -> FaceModel:
     """Read and check a face model file; raises ModelFileError, whose line says what to do."""
     path = Path(path)
+    remedy = _REMEDY if path == DEFAULT_MODEL else _REMEDY_OF_OTHERS
     try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {key: data[key] for key in data.files}
+        arrays = read_npz(path)
     except FileNotFoundError:
-        raise ModelFileError(f"no face model at {path}: {_REMEDY}") from None
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelFileError(f"no face model at {path}: {remedy}") from None
+    except BROKEN as error:
         reason = str(error).split("\n")[0] or type(error).__name__
-        raise ModelFileError(f"{path} is not a readable face model ({reason}): {_REMEDY}") from None
+        raise ModelFileError(f"{path} is not a readable face model ({reason}): {remedy}") from None
     try:
-        _check(arrays)
+        return _from_arrays(arrays)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
-        raise ModelFileError(f"{path} is not a face model of this package ({reason}): {_REMEDY}") from None
-    return _expand(arrays)
+        raise ModelFileError(f"{path} is not a face model of this package ({reason}): {remedy}") from None
+
+
+def _from_arrays(arrays) -> FaceModel:
+    """The model, checked. Raises KeyError, TypeError or ValueError, naming the array."""
+    if arrays["name"].shape != ():
+        raise ValueError(f"name has the shape {arrays['name'].shape}, not ()")
+    if "layout" not in arrays:
+        _check(arrays)
+        return _expand(arrays)
+    if str(arrays["layout"]) != LAYOUT:
+        raise ValueError(f"the layout {str(arrays['layout'])[:20]!r} is unknown")
+    _check_all(arrays, *promises(arrays))
+    return expand_full(arrays)
 
 
 def save_face_model(path: Path, *, midline: int, signs: dict[str, np.ndarray], model: FaceModel) -> None:
@@ -71,9 +85,8 @@ def save_face_model(path: Path, *, midline: int, signs: dict[str, np.ndarray], m
 
 def _check(arrays):
     """Shapes, kinds of number, finiteness and index ranges; raises KeyError or ValueError, naming the array."""
-    for key, shape in {"name": (), "midline": ()}.items():
-        if arrays[key].shape != shape:
-            raise ValueError(f"{key} has the shape {arrays[key].shape}, not {shape}")
+    if arrays["midline"].shape != ():
+        raise ValueError(f"midline has the shape {arrays['midline'].shape}, not ()")
     H, M, T = len(arrays["mean"]), int(arrays["midline"]), 2 * len(arrays["faces"])
     if not (0 < M < H and T > 0):
         raise ValueError(f"midline and mean do not fit: {M} of {H} vertices")
@@ -86,6 +99,14 @@ def _check(arrays):
     for name, N in (("landmarks68", 68), ("landmarks468", 468)):
         real[f"{name}_barycentric"] = (N, 3)
         whole[f"{name}_triangles"] = ((N,), 0, T)
+    _check_all(arrays, real, whole)
+    for name in ("shape", "expression"):
+        if not arrays[f"{name}_sign"].all():
+            raise ValueError(f"{name}_sign is neither +1 nor -1 somewhere")
+
+
+def _check_all(arrays, real, whole):
+    """real: {key: shape}; whole: {key: (shape, first, end)}."""
     for key, shape in real.items():
         _check_array(key, arrays[key], shape, "f")
         if not np.isfinite(arrays[key]).all():
@@ -94,9 +115,6 @@ def _check(arrays):
         _check_array(key, arrays[key], shape, "iu")
         if arrays[key].min(initial=first) < first or arrays[key].max(initial=first) >= end:
             raise ValueError(f"{key} is out of range")
-    for name in ("shape", "expression"):
-        if not arrays[f"{name}_sign"].all():
-            raise ValueError(f"{name}_sign is neither +1 nor -1 somewhere")
 
 
 def _check_array(key, array, shape, kinds):

@@ -32,14 +32,18 @@ class Embedding:
 
 @dataclass(frozen=True)
 class FaceModel:
-    """A left-right symmetric face model of V vertices and T triangles.
+    """A face model of V vertices, T triangles, S shape and E expression modes.
 
-    mean: (V, 3) metres; shape_modes: (99, V, 3), expression_modes: (29, V, 3), both metres per standard deviation;
-    the mean is neutral; faces: (T, 3) counter-clockwise from
-    outside; mirror: (V,) each vertex's twin; mirror_faces: (T,) each triangle's twin; uv: (V, 2) in [0, 1];
+    mean: (V, 3) metres, neutral; shape_modes: (S, V, 3), expression_modes: (E, V, 3), both metres per standard
+    deviation (of an imported model: per unit of its own coefficients); faces: (T, 3) counter-clockwise from outside;
+    mirror: (V,) each vertex's twin; mirror_faces: (T,) each triangle's twin; uv: (V, 2) in [0, 1];
     regions: (V,) labels SKIN ... MOUTH_INTERIOR; landmarks68, landmarks468: the standard and MediaPipe's points;
     landmark_noise: (468,) standard deviation of a detected point about its embedding, in units of the distance between
     the outer eye corners.
+
+    The shipped model (99 and 29 modes) is exactly left-right symmetric. An imported one need not be: its `mirror` is
+    then the vertex nearest to the mirror image, not always an involution, and `mirror_faces` is -1 where the twins of a
+    triangle's corners make no triangle.
     """
 
     name: str

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.face_model.twins import edge_twins
 from extreme3d_ros.geometry.subdivision import loop, unique_edges
 
 
@@ -35,8 +36,6 @@ def dense_topology(model: FaceModel) -> Topology:
     """Each triangle in four (Loop): about as many vertices as a face has pixels on the crop."""
     count = len(model.mean)
     matrix, faces, edges = loop(model.faces, count)
-    twins = np.sort(model.mirror[edges], axis=1)
-    key = edges[:, 0].astype(np.int64) * count + edges[:, 1]  # sorted: `loop` gives the edges in this order
-    mirror_edge = np.searchsorted(key, twins[:, 0].astype(np.int64) * count + twins[:, 1])
+    mirror_edge = edge_twins(edges, model.mirror, model.mean)
     mirror = np.concatenate([model.mirror, count + mirror_edge]).astype(np.int32)
     return Topology(faces, unique_edges(faces), mirror, matrix)

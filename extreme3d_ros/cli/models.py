@@ -1,0 +1,97 @@
+"""`extreme3d models`: face models of others made usable, listed and checked.
+
+Imported models lie in $XDG_DATA_HOME/extreme3d_ros/models, that is ~/.local/share/extreme3d_ros/models by default.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+from extreme3d_ros.cli.files import output_folder
+from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model import FaceModel, load_face_model
+from extreme3d_ros.face_model.full_layout import save_full
+from extreme3d_ros.face_model.model import DEFAULT_MODEL
+from extreme3d_ros.face_model.soundness import faults, symmetric_share
+from extreme3d_ros.output.atomic import write_bytes
+
+
+def models(arguments) -> int:
+    """Runs the command."""
+    return {"import": _import, "list": _list, "verify": _verify}[arguments.action](arguments)
+
+
+def _import(arguments) -> int:
+    """`models import KIND PATH [--out FILE]`."""
+    from extreme3d_ros.face_model.importers import import_model
+
+    model = import_model(arguments.kind, arguments.path)
+    if wrong := faults(model):
+        raise ModelFileError(f"{arguments.path} gives no usable model ({wrong[0]}): is it really {arguments.kind}?")
+    path = Path(arguments.out) if arguments.out else models_folder() / f"{arguments.kind}.npz"
+    output_folder(str(path.parent))
+    data = io.BytesIO()
+    save_full(data, model)
+    write_bytes(path, data.getvalue())
+    print(f"{path}: {_summary(model)}")
+    print(f"use it with --face-model {path}, or as the parameter face_model of both nodes")
+    return 0
+
+
+def _list(arguments) -> int:
+    """`models list`."""
+    rows = [("name", "vertices", "triangles", "modes", "file")]
+    for path in _known():
+        try:
+            model = load_face_model(path)
+        except ModelFileError:
+            rows.append(("(broken)", "-", "-", "-", str(path)))
+        else:
+            sizes = (len(model.mean), len(model.faces))
+            modes = f"{len(model.shape_modes)} + {len(model.expression_modes)}"
+            rows.append((model.name, *map(str, sizes), modes, str(path)))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return 0
+
+
+def _verify(arguments) -> int:
+    """`models verify [FILE]`: without a file, all that `list` shows. Every one is checked before it fails."""
+    status = 0
+    for path in [Path(arguments.file)] if arguments.file else _known():
+        try:
+            print(f"{path}: sound; {_summary(_sound(path))}")
+        except ModelFileError as error:
+            print(f"extreme3d: {error}", file=sys.stderr)
+            status = error.exit_status
+    return status
+
+
+def models_folder() -> Path:
+    """Where imported models lie."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG specification has relative paths ignored.
+    base = Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share"
+    return base / "extreme3d_ros" / "models"
+
+
+def _known() -> list[Path]:
+    return [DEFAULT_MODEL, *sorted(models_folder().glob("*.npz"))]
+
+
+def _sound(path: Path) -> FaceModel:
+    model = load_face_model(path)
+    if wrong := faults(model):
+        raise ModelFileError(f"{path} is no usable face model ({'; '.join(wrong)}): import it again")
+    return model
+
+
+def _summary(model: FaceModel) -> str:
+    share = symmetric_share(model)
+    symmetry = "exactly symmetric triangles" if share == 1 else f"{share:.1%} of the triangles have an exact twin"
+    modes = f"{len(model.shape_modes)} shape and {len(model.expression_modes)} expression modes"
+    return f"{model.name}, {len(model.mean)} vertices, {len(model.faces)} triangles, {modes}, {symmetry}"

@@ -1,0 +1,41 @@
+"""Whether a face model is one: what holds for any model in our units and frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from extreme3d_ros.face_model.model import FaceModel
+
+_CHIN, _SELLION, _NOSE_TIP, _RIGHT_EYE, _LEFT_EYE = 8, 27, 30, 36, 45
+#: MediaPipe's points at the outer eye corners, the person's right one first.
+_EYES468 = (33, 263)
+
+
+def faults(model: FaceModel) -> list[str]:
+    """What is wrong with a model whose arrays fit together; an empty list where nothing is."""
+    points = model.landmarks68.on(model.faces, model.mean)
+    eyes468 = model.landmarks468.on(model.faces, model.mean)[list(_EYES468)]
+    eyes = points[[_RIGHT_EYE, _LEFT_EYE]]
+    a, b, c = model.mean[model.faces].transpose(1, 0, 2)
+    front = a[:, 2] > np.median(model.mean[:, 2])
+    checks = {
+        "the outer eye corners are not 6 to 12 cm apart": 0.06 < np.linalg.norm(eyes[0] - eyes[1]) < 0.12,
+        "x does not run to the person's left": eyes[0, 0] < 0 < eyes[1, 0],
+        "y does not run upwards": points[_SELLION, 1] > points[_CHIN, 1],
+        "z does not run out of the face": points[_NOSE_TIP, 2] > points[_SELLION, 2],
+        "the origin is not at the sellion": np.linalg.norm(points[_SELLION]) < 0.025,
+        "the triangles' outside is inside": np.cross(b - a, c - a)[front, 2].sum() > 0,
+        "the 68 and the 468 points do not meet": np.linalg.norm(eyes - eyes468, axis=1).max() < 0.012,
+        "a landmark lies beside its triangle": _within(model.landmarks68) and _within(model.landmarks468),
+        "a landmark's noise is not positive": (model.landmark_noise > 0).all(),
+    }
+    return [fault for fault, good in checks.items() if not good]
+
+
+def _within(embedding) -> bool:
+    return embedding.barycentric.min() > -1e-4 and np.abs(embedding.barycentric.sum(1) - 1).max() < 1e-3
+
+
+def symmetric_share(model: FaceModel) -> float:
+    """The share of triangles that are exact mirror twins of others, 0..1."""
+    return float((model.mirror_faces >= 0).mean())
