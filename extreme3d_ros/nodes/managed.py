@@ -148,6 +148,9 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
     except (InputError, ParameterException) as error:
         print(f"extreme3d: {error}", file=sys.stderr)
         return InputError.exit_status
+    except Exception:
+        if rclpy.ok():  # else a signal took the context from under a node that was still being made
+            raise
     finally:
         if node is not None:
             _take_down(node)
