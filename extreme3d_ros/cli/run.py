@@ -39,6 +39,7 @@ def run(arguments) -> int:
     out = output_folder(arguments.out) if arguments.out else None
     own_source = not _is_topic(arguments.source)
     if own_source:
+        _check(arguments.source)
         _stay_on_this_machine()
     # rclpy's own handlers pull the context from under a spinning node; here signals are ordinary exceptions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -62,6 +63,13 @@ def run(arguments) -> int:
 def _is_topic(source: str) -> bool:
     """Whether a source names an image topic; what looks like a file, or is one, does not."""
     return source.startswith("/") and not Path(source).suffix and not Path(source).exists()
+
+
+def _check(source: str) -> None:
+    """Raises InputError where a source gives no image, before anything is started for it."""
+    from extreme3d_ros.nodes.image_source import images
+
+    next(images(source))
 
 
 def _stay_on_this_machine() -> None:
