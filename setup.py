@@ -28,7 +28,8 @@ setup(
         "scipy>=1.11",
         "numba>=0.59",
         "opencv-contrib-python>=4.8,<4.12",  # the build that MediaPipe asks for; 4.12 needs numpy 2
-        "mediapipe==0.10.21",
+        "mediapipe==0.10.21",  # only its network files are used at run time, by LiteRT
+        "ai-edge-litert>=2.3,<3",
         "trimesh>=4.0",
         "PyYAML>=6.0",
         "tqdm>=4.60",

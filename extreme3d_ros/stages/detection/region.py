@@ -1,0 +1,60 @@
+"""Square, possibly turned parts of an image, and the image seen through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square of an image. x, y: centre; side: both in pixels, counted from the image's corner (the first pixel's
+    centre is 0.5, MediaPipe's way); angle: radians by which its x axis is turned towards y."""
+
+    x: float
+    y: float
+    side: float
+    angle: float = 0.0
+
+    def to_image(self, size: int) -> np.ndarray:
+        """(2, 3): coordinates in the region, 0..size along each side, to the image's."""
+        scale = self.side / size
+        turn = scale * np.array([[np.cos(self.angle), -np.sin(self.angle)], [np.sin(self.angle), np.cos(self.angle)]])
+        return np.column_stack([turn, np.array([self.x, self.y]) - turn @ [size / 2, size / 2]])
+
+    def place(self, points: np.ndarray, size: int) -> np.ndarray:
+        """Points (N, 2) in 0..size along the region's sides to the image."""
+        to_image = self.to_image(size)
+        return points @ to_image[:, :2].T + to_image[:, 2]
+
+
+class Pyramid:
+    """An image (H, W, 3) uint8 and its halves, made when needed: patches are cut from the level of their resolution."""
+
+    def __init__(self, image: np.ndarray):
+        self.height, self.width = image.shape[:2]
+        self._levels = [image]
+
+    @property
+    def whole(self) -> Region:
+        """The image, letterboxed to a square."""
+        return Region(self.width / 2, self.height / 2, float(max(self.width, self.height)))
+
+    def patch(self, region: Region, size: int, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+        """The region as (size, size, 3) uint8."""
+        level = max(int(np.log2(max(region.side / size, 1.0) * 1.01)), 0)
+        image = self._level(level)
+        step = np.array([image.shape[1] / self.width, image.shape[0] / self.height])
+        to_image = region.to_image(size) * step[:, None]
+        return cv2.warpAffine(
+            image, to_image, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+        )
+
+    def _level(self, level: int) -> np.ndarray:
+        while len(self._levels) <= level:
+            last = self._levels[-1]
+            half = (max(last.shape[1] // 2, 1), max(last.shape[0] // 2, 1))
+            self._levels.append(cv2.resize(last, half, interpolation=cv2.INTER_AREA))
+        return self._levels[level]

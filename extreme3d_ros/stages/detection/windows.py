@@ -1,0 +1,73 @@
+"""The windows of the attention mesh: where on the feature map lips and eyes are looked at closer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Side of a window in samples, and how much larger than its points' box it is.
+_SAMPLES, _MARGIN = 16, 1.5
+
+
+@dataclass(frozen=True)
+class Window:
+    """input, output: names of the network's tensors; level: the two points that lie on the window's x axis; points: the
+    mesh points that it covers, in the order of the output."""
+
+    input: bytes
+    output: bytes
+    level: tuple[int, int]
+    points: list[int]
+
+    def to_features(self, points: np.ndarray) -> np.ndarray:
+        """(2, 3): the window's coordinates, 0..16 along each side, to those of the points (468, 2)."""
+        a, b = points[list(self.level)]
+        angle = np.arctan2(b[1] - a[1], b[0] - a[0])
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turned = points[self.points] @ turn
+        low, high = turned.min(0), turned.max(0)
+        linear = turn * (_MARGIN * (high - low) / _SAMPLES)
+        return np.column_stack([linear, turn @ (low + high) / 2 - linear @ [_SAMPLES / 2, _SAMPLES / 2]])
+
+
+def sampled(features: np.ndarray, to_features: np.ndarray) -> np.ndarray:
+    """A window (16, 16, C) of a feature map (H, W, C), bilinear, zero outside."""
+    y, x = np.mgrid[:_SAMPLES, :_SAMPLES] + 0.5
+    x, y = np.einsum("ij,jrc->irc", to_features[:, :2], [x, y]) + to_features[:, 2, None, None] - 0.5
+    height, width = features.shape[:2]
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    left, top = (np.clip(np.floor(v), 0, n - 2).astype(int) for v, n in ((x, width), (y, height)))
+    u, v = (x - left)[..., None].astype(np.float32), (y - top)[..., None].astype(np.float32)
+    upper = (1 - u) * features[top, left] + u * features[top, left + 1]
+    lower = (1 - u) * features[top + 1, left] + u * features[top + 1, left + 1]
+    return np.where(inside[..., None], (1 - v) * upper + v * lower, np.float32(0))
+
+
+# The orders of the points are facts of the network file (its outputs), as MediaPipe's documentation lists them: contour
+# by contour, lower one first, from the image's left to its right.
+_LIPS = [
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
+    *(76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408),
+    *(62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407),
+]
+_RIGHT_EYE = [
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
+    *(130, 25, 110, 24, 23, 22, 26, 112, 243, 247, 30, 29, 27, 28, 56, 190),
+    *(226, 31, 228, 229, 230, 231, 232, 233, 244, 113, 225, 224, 223, 222, 221, 189),
+    *(35, 124, 46, 53, 52, 65, 143, 111, 117, 118, 119, 120, 121, 128, 245),
+    *(156, 70, 63, 105, 66, 107, 55, 193),
+]
+_LEFT_EYE = [
+    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398),
+    *(359, 255, 339, 254, 253, 252, 256, 341, 463, 467, 260, 259, 257, 258, 286, 414),
+    *(446, 261, 448, 449, 450, 451, 452, 453, 464, 342, 445, 444, 443, 442, 441, 413),
+    *(265, 353, 276, 283, 282, 295, 372, 340, 346, 347, 348, 349, 350, 357, 465),
+    *(383, 300, 293, 334, 296, 336, 285, 417),
+]
+EYES_AND_LIPS = (
+    Window(b"transform_tensor_bilinear_v2", b"conv_lips", (61, 291), _LIPS),
+    Window(b"transform_tensor_bilinear_v2_1", b"conv_left_eye", (33, 133), _RIGHT_EYE),
+    Window(b"transform_tensor_bilinear_v2_2", b"conv_right_eye", (362, 263), _LEFT_EYE),
+)

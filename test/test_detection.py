@@ -1,0 +1,149 @@
+"""Faces are found where they are, turned as they are, and nowhere else."""
+
+import cv2
+import numpy as np
+import pytest
+
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.stages.detection import Detection
+from extreme3d_ros.stages.detection.boxes import full_range, short_range
+from extreme3d_ros.stages.detection.region import Pyramid, Region
+from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
+
+data = pytest.importorskip("skimage.data")
+
+
+@pytest.fixture(scope="module")
+def detection():
+    found = Detection()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return np.ascontiguousarray(data.astronaut()[..., ::-1])
+
+
+@pytest.fixture(scope="module")
+def points(detection, astronaut):
+    (face,) = detection(astronaut)
+    return face.points
+
+
+def twins():
+    """(468,) each mesh point's mirror image."""
+    model = load_face_model()
+    places = model.landmarks468.on(model.faces, model.mean)
+    distance = np.linalg.norm(places[:, None] * [-1, 1, 1] - places[None], axis=2)
+    assert distance.min(1).max() < 1e-5
+    return distance.argmin(1)
+
+
+def test_the_twins_of_the_mesh_points_are_an_involution():
+    swap = twins()
+    np.testing.assert_array_equal(swap[swap], np.arange(468))
+
+
+def test_a_face_is_where_it_is(detection, astronaut, points):
+    (face,) = detection(astronaut)
+    assert face.points.shape == (468, 2) and 0.8 < face.score <= 1
+    x, y, w, h = face.bbox
+    np.testing.assert_allclose([x, y, x + w, y + h], [*points.min(0), *points.max(0)])
+    assert 210 < points[1, 0] < 240 and 115 < points[1, 1] < 145  # the nose's tip
+
+
+def test_points_are_those_of_mediapipes_own_graph(astronaut, points):
+    """The refined mesh in two halves and MediaPipe's three operations of ours give what its graph gives."""
+    solution_base = pytest.importorskip("mediapipe.python.solution_base")
+    graph = solution_base.SolutionBase(
+        binary_graph_path="mediapipe/modules/face_landmark/face_landmark_front_cpu.binarypb",
+        side_inputs={"num_faces": 1, "with_attention": True, "use_prev_landmarks": False},
+        outputs=["multi_face_landmarks"],
+    )
+    mesh = graph.process(np.ascontiguousarray(astronaut[..., ::-1])).multi_face_landmarks[0]
+    graph.close()
+    theirs = np.array([(p.x, p.y) for p in mesh.landmark[:468]]) * 512 - 0.5
+    off = np.linalg.norm(points - theirs, axis=1)
+    assert off.mean() < 1.0 and off.max() < 4.0  # their detector sees the image with other aliasing
+
+
+@pytest.mark.parametrize("angle", [-150, -90, -45, 20, 45, 90, 135, 180])
+def test_a_face_may_be_turned_in_the_image(detection, astronaut, points, angle):
+    turn = cv2.getRotationMatrix2D((255.5, 255.5), angle, 0.9)
+    (face,) = detection(cv2.warpAffine(astronaut, turn, (512, 512)))
+    off = np.linalg.norm(face.points - (points @ turn[:, :2].T + turn[:, 2]), axis=1)
+    assert off.mean() < 4.0  # of a face of 106 pixels
+
+
+def test_a_mirrored_face_has_mirrored_points(detection, astronaut, points):
+    (face,) = detection(np.ascontiguousarray(astronaut[:, ::-1]))
+    mirrored = points[twins()] * [-1, 1] + [511, 0]
+    assert np.linalg.norm(face.points - mirrored, axis=1).mean() < 2.5
+
+
+def test_small_faces_in_large_images(detection, astronaut):
+    image = np.full((720, 1280, 3), 90, np.uint8)
+    image[60:240, 700:880] = cv2.resize(astronaut[:400, 60:460], (180, 180), interpolation=cv2.INTER_AREA)
+    (face,) = detection(image)
+    assert 700 < face.bbox[0] < 800 and 60 < face.bbox[1] < 150 and 35 < face.bbox[2] < 60
+
+
+def test_two_faces_largest_first(detection, astronaut):
+    head = astronaut[:300, 100:400]
+    image = np.full((300, 560, 3), 90, np.uint8)
+    image[:240, :240] = cv2.resize(head, (240, 240), interpolation=cv2.INTER_AREA)
+    image[:, 260:] = head[:, ::-1]
+    large, small = detection(image)
+    assert large.bbox[0] > 300 > 240 > small.bbox[0] and large.bbox[3] > small.bbox[3]
+
+
+def test_a_face_without_colour(detection, astronaut, points):
+    grey = cv2.cvtColor(cv2.cvtColor(astronaut, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    (face,) = detection(grey)
+    assert np.linalg.norm(face.points - points, axis=1).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["brick", "coffee", "chelsea", "page", "rocket", "hubble_deep_field"])
+def test_no_face_is_no_face(detection, name):
+    image = np.atleast_3d(getattr(data, name)())
+    assert detection(np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))) == []
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 3), (1, 1, 3), (3, 700, 3), (480, 640, 3)])
+def test_nothing_to_see(detection, shape):
+    assert detection(np.zeros(shape, np.uint8)) == []
+    assert detection(np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)) == []
+
+
+def test_the_same_image_gives_the_same_points(detection, astronaut, points):
+    detection(np.ascontiguousarray(astronaut[::-1]))
+    (face,) = detection(astronaut)
+    np.testing.assert_array_equal(face.points, points)
+
+
+def test_anchors_are_as_many_as_the_networks_boxes():
+    """896 and 2304, evenly over the image."""
+    for detector, count in ((short_range(), 896), (full_range(), 2304)):
+        assert detector.anchors.shape == (count, 2)
+        np.testing.assert_allclose(detector.anchors.mean(0), 0.5)
+
+
+def test_a_region_shows_its_part_of_the_image_turned():
+    image = np.zeros((60, 100, 3), np.uint8)
+    image[20:30, 60:70] = 255
+    patch = Pyramid(image).patch(Region(65, 25, 10), 5)
+    assert (patch == 255).all()
+    region = Region(50, 30, 40, np.pi / 2)  # its x axis runs down the image
+    np.testing.assert_allclose(region.place(np.array([[10.0, 5.0], [0, 0]]), 10), [[50, 50], [70, 10]], atol=1e-9)
+
+
+def test_windows_of_a_feature_map():
+    """A window over the whole map reproduces a linear map; outside there is nothing."""
+    y, x = np.mgrid[:48, :48].astype(np.float32) + 0.5
+    features = np.stack([x, y], -1)
+    whole = sampled(features, np.array([[2.0, 0, 8], [0, 2.0, 8]]))
+    np.testing.assert_allclose(whole[3, 5], [2 * 5.5 + 8, 2 * 3.5 + 8])
+    assert (sampled(features, np.array([[1.0, 0, 100], [0, 1.0, 100]])) == 0).all()
+    for window in EYES_AND_LIPS:
+        assert len(set(window.points)) == len(window.points)
