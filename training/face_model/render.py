@@ -106,23 +106,23 @@ class HeadPainter:
         # Redder cheeks and nose.
         blush = np.exp(-(((place - [0.0, 0.005, 0.11]) / [0.05, 0.02, 0.04]) ** 2).sum(1))
         color = color * (1 + blush[:, None] * [0.06, -0.06, -0.05])
-        lip = _soft_inside(uv, self.lips, 0.006)
-        color = _blend(color, tone * [0.85, 0.50, 0.50], 0.8 * lip)
-        color = _blend(color, tone * [0.45, 0.18, 0.18], _soft_inside(uv, self.inner_lips, 0.004))
+        lip = soft_inside(uv, self.lips, 0.006)
+        color = blend(color, tone * [0.85, 0.50, 0.50], 0.8 * lip)
+        color = blend(color, tone * [0.45, 0.18, 0.18], soft_inside(uv, self.inner_lips, 0.004))
         # A brow is thickest near the nose and runs out to the side.
         outwards = np.clip(np.interp(np.abs(place[:, 0]), self.brow_ends, (0.0, 1.0)), 0.0, 1.0)
         thickness = rng.uniform(0.0032, 0.0048) * (1.1 - 0.55 * outwards)
-        brow = _step(self.brow.query(place, distance_upper_bound=0.03)[0], thickness, 0.0015)
-        color = _blend(color, hair * 0.8 + tone * 0.05, rng.uniform(0.6, 0.9) * brow)
-        lash = _step(self.lashes.query(place, distance_upper_bound=0.03)[0], 0.0010, 0.0007)
-        color = _blend(color, hair * 0.3, rng.uniform(0.4, 0.9) * lash)
-        color = _blend(color, tone * 0.08, _step(nostril_distance(uv), 0.010, 0.004))
+        brow = step(self.brow.query(place, distance_upper_bound=0.03)[0], thickness, 0.0015)
+        color = blend(color, hair * 0.8 + tone * 0.05, rng.uniform(0.6, 0.9) * brow)
+        lash = step(self.lashes.query(place, distance_upper_bound=0.03)[0], 0.0010, 0.0007)
+        color = blend(color, hair * 0.3, rng.uniform(0.4, 0.9) * lash)
+        color = blend(color, tone * 0.08, step(nostril_distance(uv), 0.010, 0.004))
         cap = rng.uniform(0.90, 0.95) - 0.25 * np.maximum(np.abs(uv[:, 0] - 0.5) - 0.25, 0) + 0.01 * mottle
         side = 0.445 + 0.3 * np.maximum(0.62 - uv[:, 1], 0.0)
-        temples = (1 - _step(np.abs(uv[:, 0] - 0.5), side, 0.01)) * (uv[:, 1] > 0.62)
-        hairy = np.maximum(1 - _step(uv[:, 1], cap, 0.01), temples)
+        temples = (1 - step(np.abs(uv[:, 0] - 0.5), side, 0.01)) * (uv[:, 1] > 0.62)
+        hairy = np.maximum(1 - step(uv[:, 1], cap, 0.01), temples)
         behind = (place[:, 1] > 0.0) & (uv[:, 1] < -1)
-        color = _blend(color, hair, np.maximum(hairy, behind))
+        color = blend(color, hair, np.maximum(hairy, behind))
         color[part == INNER_PART] = [0.25, 0.07, 0.06]
         color[part == TEETH_PART] = [0.80, 0.76, 0.68]
         eye = part == EYE_PART
@@ -132,8 +132,8 @@ class HeadPainter:
     def _eye(self, place, rng):
         radius = np.min([np.hypot(*(place[:, :2] - pupil[:2]).T) for pupil in self.pupils], axis=0)
         color = np.tile([0.80, 0.77, 0.74], (len(place), 1))
-        color = _blend(color, IRIS[rng.choice(len(IRIS))], _step(radius, 0.0058, 0.0004))
-        return _blend(color, np.full(3, 0.01), _step(radius, rng.uniform(0.0018, 0.0030), 0.0003))
+        color = blend(color, IRIS[rng.choice(len(IRIS))], step(radius, 0.0058, 0.0004))
+        return blend(color, np.full(3, 0.01), step(radius, rng.uniform(0.0018, 0.0030), 0.0003))
 
 
 def brow_line(ict: Ict) -> np.ndarray:
@@ -163,16 +163,16 @@ def _dense(*lines, steps=40):
     )
 
 
-def _step(values, edge, soft):
+def step(values, edge, soft):
     """1 below the edge, 0 above it, linear over +-soft."""
     return np.clip(0.5 - (values - edge) / (2 * soft), 0.0, 1.0)
 
 
-def _blend(color, other, amount):
-    return color + (other - color) * np.asarray(amount, float)[:, None]
+def blend(color, other, amount):
+    return color + (np.asarray(other, color.dtype) - color) * np.asarray(amount, color.dtype)[:, None]
 
 
-def _soft_inside(uv, polygon, soft):
+def soft_inside(uv, polygon, soft):
     """1 inside a uv polygon (P, 2), 0 outside, with a soft edge."""
     scale = 2000.0
     image = np.zeros((2001, 2001), np.uint8)

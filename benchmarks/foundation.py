@@ -1,0 +1,171 @@
+"""How near the foundation comes to the truth: rendered heads that nothing was learned from, clear and half hidden,
+beside the mean face and MediaPipe's own mesh; and the landmarks of photographs.
+
+    .venv/bin/python -m benchmarks.foundation [--faces-dev] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from functools import lru_cache
+from multiprocessing import get_context
+
+import numpy as np
+
+from benchmarks import faces_dev
+from benchmarks.mediapipe_mesh import MediaPipeMesh
+from benchmarks.scan_to_mesh import ALIGNED, distances_mm, normalised
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.stages.detection import Detection
+from extreme3d_ros.stages.foundation import FoundationFit
+from training.face_model.ict import NOSTRIL_RADIUS, SKIN_VERTICES, nostril_distance
+from training.face_model.skin import OUTLINE_CENTRE, OUTLINE_POWERS, OUTLINE_RADII
+from training.faces.generator import FaceGenerator, Wish
+
+YAWS = (0, 15, 30, 45, 60)
+SHARES = {"clear": 0.0, "a third hidden": 1 / 3}
+#: Seeds from here on are for measuring; below it for learning.
+HELD_OUT = 1_000_000
+#: The scan: ICT's skin within this part of the model's area (1: to its rim), so that every mesh reaches as far.
+_AREA = 0.75
+FIGURES = {
+    "mesh_mean": "scan-to-mesh, mean face, mm",
+    "mesh_mediapipe": "scan-to-mesh, MediaPipe's mesh, mm",
+    "mesh_ours": "scan-to-mesh, ours, mm",
+    "neutral_mean": "neutral face, mean face, mm",
+    "neutral_ours": "neutral face, ours, mm",
+    "rotation": "head pose, degrees",
+    "translation": "head position, mm",
+    "landmarks": "68 landmarks, % of the outer eye corners' distance",
+    "found": "faces found, %",
+}
+
+
+class Bench:
+    """Everything a process needs to measure single faces."""
+
+    def __init__(self):
+        self.generator = FaceGenerator()
+        self.model = self.generator.heads.model
+        self.detection, self.fit = Detection(), FoundationFit(self.model)
+        self.rival = MediaPipeMesh(self.model)
+        ict, topology = self.generator.heads.ict, self.generator.heads.topology
+        self.area = within_area(ict.uv)
+        uv = topology.transfer[:, :SKIN_VERTICES] @ ict.uv
+        self.own_area = within_area(uv) & ~(topology.eye | topology.mouth)
+
+    def __call__(self, seed: int, yaw: float, share: float) -> dict[str, float]:
+        """The figures of one face; those that need a detection are left out where there is none."""
+        truth = self.generator(seed, Wish(yaw=yaw, share=share, most_pitch=15.0, roll_deviation=6.0))
+        points68 = self._points68(truth.vertices)
+        scan, neutral = normalised(truth.skin[self.area], points68), self._neutral(truth)
+        result = {}
+        if not share:  # the same face hidden would give the same figures
+            result["mesh_mean"] = self._distance(scan, self.model.mean)
+            result["neutral_mean"] = self._distance(neutral, self.model.mean)
+        faces, rival = self.detection(truth.image), self.rival(truth.image)
+        if rival is not None:
+            marks = rival[self.rival.like68[ALIGNED]]
+            result["mesh_mediapipe"] = float(np.median(distances_mm(scan, rival, self.rival.triangles, marks)))
+        result["found"] = 100.0 * bool(faces)
+        if not faces:
+            return result
+        foundation, coefficients, _ = self.fit(faces[0], truth.camera)
+        result["mesh_ours"] = self._distance(scan, foundation.vertices)
+        result["neutral_ours"] = self._distance(neutral, self.model.vertices(coefficients.shape, np.zeros(0)))
+        turned = np.clip((np.trace(foundation.R.T @ truth.R) - 1) / 2, -1, 1)
+        result["rotation"] = float(np.degrees(np.arccos(turned)))
+        result["translation"] = float(np.linalg.norm(foundation.t - truth.t) * 1e3)
+        result["landmarks"] = self._landmark_error(foundation.vertices, points68, truth.camera)
+        return result
+
+    def _points68(self, vertices):
+        return self.model.landmarks68.on(self.model.faces, np.asarray(vertices, np.float64))
+
+    def _neutral(self, truth):
+        return normalised(truth.neutral[self.own_area], self._points68(truth.neutral))
+
+    def _distance(self, scan, vertices) -> float:
+        """Median millimetres from a scan to a mesh of our topology."""
+        return float(np.median(distances_mm(scan, vertices, self.model.faces, self._points68(vertices)[ALIGNED])))
+
+    def _landmark_error(self, vertices, truth, camera) -> float:
+        """Mean % of the outer eye corners' distance, as large as it looks when the face is turned to the camera."""
+        unit = camera.K[0, 0] * np.linalg.norm(truth[36] - truth[45]) / truth[:, 2].mean()
+        off = camera.project(self._points68(vertices)) - camera.project(truth)
+        return float(100 * np.linalg.norm(off, axis=1).mean() / unit)
+
+
+def within_area(uv: np.ndarray) -> np.ndarray:
+    """(P,) bool: places of ICT's uv square in the scanned area."""
+    power = np.where(uv[:, 1] > OUTLINE_CENTRE[1], *OUTLINE_POWERS)[:, None]
+    inside = (np.abs((uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** power).sum(1) < _AREA
+    return inside & (nostril_distance(uv) > NOSTRIL_RADIUS)
+
+
+@lru_cache(1)
+def _bench() -> Bench:
+    return Bench()
+
+
+def _job(arguments):
+    return arguments[1:], _bench()(*arguments)
+
+
+def measure(count: int, processes: int) -> dict:
+    """{condition: {figure: {|yaw|: mean over the faces}}}, of `count` faces to either side at each yaw."""
+    jobs = [
+        (HELD_OUT + 1000 * yaw + n, float(yaw if n % 2 else -yaw), share)
+        for yaw in YAWS
+        for n in range(2 * count)
+        for share in SHARES.values()
+    ]
+    values: dict = defaultdict(list)
+    names = {share: name for name, share in SHARES.items()}
+    with get_context("spawn").Pool(processes) as pool:
+        for (yaw, share), figures in pool.imap_unordered(_job, jobs, chunksize=4):
+            for figure, value in figures.items():
+                values[names[share], figure, abs(int(yaw))].append(value)
+
+    def at_yaws(*key):
+        return {yaw: float(np.mean(values[(*key, yaw)] or [np.nan])) for yaw in YAWS}
+
+    return {name: {figure: at_yaws(name, figure) for figure in FIGURES} for name in SHARES}
+
+
+def table(measured: dict) -> str:
+    """The figures as markdown."""
+    head = [f"| | | {' | '.join(f'{yaw}°' for yaw in YAWS)} | mean |", "|---" * (len(YAWS) + 3) + "|"]
+    for figure, label in FIGURES.items():
+        for name in SHARES:
+            row = list(measured[name][figure].values())
+            if np.isnan(row).all():
+                continue
+            head.append(f"| {label} | {name} | " + " | ".join(f"{v:.2f}" for v in [*row, np.nanmean(row)]) + " |")
+    return "\n".join(head)
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.foundation", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=8, help="faces to either side at each yaw (default 8)")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--faces-dev", action="store_true", help="the photographs of shared/data/faces_dev instead")
+    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    if arguments.faces_dev:
+        measured, text = faces_dev.measure(load_face_model()), faces_dev.table
+    else:
+        measured, text = measure(arguments.count, arguments.processes), table
+    print(json.dumps(measured, indent=1) if arguments.json else text(measured))
+    if not arguments.json:
+        print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

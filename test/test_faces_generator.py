@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from extreme3d_ros.face_model import load_face_model
+
+ICT = Path(__file__).parents[1] / "../shared/data/ict_facekit"
+if not (ICT / "ict_facekit.npz").exists():
+    pytest.skip("no ../shared/data/ict_facekit: its heads are what is rendered", allow_module_level=True)
+
+from training.faces.generator import FaceGenerator, Wish  # noqa: E402  needs the data above
+
+MODEL = load_face_model()
+SMALL = (288, 320)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return FaceGenerator(ICT)
+
+
+def on_image(points, rendered):
+    """Which pixels (row, column) points (N, 3) fall on."""
+    x, y = np.rint(rendered.camera.project(points.astype(np.float64))).astype(int).T
+    return np.clip(y, 0, SMALL[0] - 1), np.clip(x, 0, SMALL[1] - 1)
+
+
+def test_a_seed_is_a_picture(generator):
+    one, other = (generator(3, Wish(size=SMALL)) for _ in range(2))
+    np.testing.assert_array_equal(one.image, other.image)
+    np.testing.assert_array_equal(one.vertices, other.vertices)
+    assert (generator(4, Wish(size=SMALL)).image != one.image).any()
+
+
+def test_the_truth_lies_on_the_rendered_face(generator):
+    for seed in range(6):
+        made = generator(seed, Wish(size=SMALL, share=0.0, most_yaw=30.0, most_pitch=10.0))
+        assert made.image.shape == (*SMALL, 3) and made.image.dtype == np.uint8
+        inner = MODEL.landmarks68.on(MODEL.faces, made.vertices)[27:]
+        # Within a pixel of it: a nose tip may lie on the silhouette.
+        rows, columns = on_image(inner, made)
+        near = [made.face[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2].any() for r, c in zip(rows, columns)]
+        assert np.mean(near) > 0.95
+
+
+def test_both_topologies_and_the_pose_agree(generator):
+    made = generator(5, Wish(size=SMALL, share=0.0))
+    ours = MODEL.landmarks68.on(MODEL.faces, made.vertices)
+    theirs = made.skin[generator.heads.ict.landmarks68]
+    assert np.linalg.norm(ours - theirs, axis=1).max() < 3e-3
+    in_model = (made.neutral - made.t) @ made.R
+    assert np.linalg.norm((in_model - MODEL.mean).mean(0)) < 3e-3  # rigidly aligned to the mean
+    assert np.linalg.det(made.R) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("share", [0.15, 1 / 3, 0.5])
+def test_things_hide_the_share_that_is_asked_for(generator, share):
+    shares = [generator(seed, Wish(size=SMALL, share=share, most_yaw=60.0)).share for seed in range(6)]
+    np.testing.assert_allclose(shares, share, atol=0.05)
+
+
+def test_every_kind_of_thing_hides_something(generator):
+    from training.faces.occluders import KINDS
+
+    for kind in KINDS:
+        made = generator(7, Wish(size=SMALL, kind=kind, yaw=20.0))
+        assert 0.005 < made.share < 0.9, kind
+
+
+def test_an_occluder_leaves_the_truth_alone(generator):
+    clear, hidden = (generator(9, Wish(size=SMALL, share=share)) for share in (0.0, 0.3))
+    np.testing.assert_array_equal(clear.vertices, hidden.vertices)
+    np.testing.assert_array_equal(clear.face, hidden.face)
+    assert not clear.occluder.any() and hidden.occluder.any()

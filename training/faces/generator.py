@@ -1,0 +1,151 @@
+"""Pictures of heads with everything about them known; the same seed gives the same picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from extreme3d_ros.camera import Camera
+from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.raster import rasterize
+from training.face_model.ict import SKIN_VERTICES
+from training.face_model.render import HeadPainter, View
+from training.faces import light as lighting
+from training.faces.hair import sample_hair
+from training.faces.head import ICT_FOLDER, Heads, Shape, sample_shape, sample_view
+from training.faces.occluders import occlude, place_of
+from training.faces.scene import background
+from training.faces.sensor import as_photographed
+from training.faces.skin import HAIR_COLORS, SkinPaint
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to leave to chance (None) and within which bounds; angles in degrees.
+
+    size: (height, width) of the picture, None: 256 to 640 each; yaw, pitch, roll: of the head; most_yaw, most_pitch,
+    roll_deviation: where they are left to chance; spread: deviations of the identity; expressive: 0..1; share: of the
+    face that something hides (0: nothing does), None: half of the faces wear or hide behind something of its natural
+    size; kind: of that thing (occluders.KINDS).
+    """
+
+    size: tuple[int, int] | None = None
+    yaw: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+    most_yaw: float = 80.0
+    most_pitch: float = 30.0
+    roll_deviation: float = 10.0
+    spread: float = 1.0
+    expressive: float = 1.0
+    share: float | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A picture and its truth; metres, camera frame.
+
+    image: (H, W, 3) uint8 BGR; skin: (9409, 3) ICT's skin vertices (hair left out); vertices, neutral: (V, 3) our
+    model's, with and without the expression; R (3, 3), t (3,): the pose of our model's frame; yaw, pitch, roll:
+    degrees; identity: (100,) deviations; expression: (53,) activations; face: (H, W) bool, pixels of the face model's
+    area, hidden by an object or not; occluder: (H, W) bool.
+    """
+
+    image: np.ndarray
+    camera: Camera
+    skin: np.ndarray
+    vertices: np.ndarray
+    neutral: np.ndarray
+    R: np.ndarray
+    t: np.ndarray
+    yaw: float
+    pitch: float
+    roll: float
+    identity: np.ndarray
+    expression: np.ndarray
+    face: np.ndarray
+    occluder: np.ndarray
+
+    @property
+    def share(self) -> float:
+        """The share of the face's pixels that something hides."""
+        return np.count_nonzero(self.face & self.occluder) / max(np.count_nonzero(self.face), 1)
+
+
+class FaceGenerator:
+    """Holds ICT-FaceKit and what is painted where."""
+
+    def __init__(self, folder: Path = ICT_FOLDER):
+        self.heads = Heads(folder)
+        ict = self.heads.ict
+        painter = HeadPainter(ict)
+        self._paint = SkinPaint(ict, painter)
+        self._triangles, self._part = painter.triangles, painter.part
+        self._count = int(self._triangles.max()) + 1
+        self._rest = painter.rest[: self._count]
+        self._coordinates = painter.coordinates[: self._count]
+        used = np.unique(self._triangles[self._part == 0])
+        self._hairy = np.zeros(self._count, bool)
+        self._hairy[used] = True
+
+    def __call__(self, seed: int, wish: Wish | None = None) -> Rendered:
+        """The picture of a seed. Geometry, paint, occluder and camera have seeds of their own, so that a wish for one
+        of them leaves the others as they are."""
+        wish = wish or Wish()
+        streams = [np.random.default_rng([seed, stream]) for stream in range(5)]
+        shape = sample_shape(self.heads, streams[0], wish.spread, wish.expressive)
+        angles, view = _view(streams[1], wish)
+        R, t = self.heads.pose(shape.neutral, view)
+        picture, face, on_face = self._picture(shape, view, streams[2])
+        occluder = np.zeros(face.shape, bool)
+        if wish.share != 0.0 and (wish.share or wish.kind or streams[3].random() < 0.5):
+            landmarks = place_of(shape.head[self.heads.ict.landmarks68], view)
+            picture, occluder = occlude(picture, face, landmarks, streams[3], wish.share, wish.kind)
+        coded = lighting.exposed(picture, on_face, streams[4])
+        image = as_photographed(coded, streams[4], min(max(face.shape) / 400, 1.0))
+        skin, ours, neutral = (
+            view.place(points).astype(np.float32) for points in (shape.head[:SKIN_VERTICES], shape.ours, shape.neutral)
+        )
+        return Rendered(
+            image, view.camera, skin, ours, neutral, R, t, *angles, shape.identity, shape.expression, face, occluder
+        )
+
+    def _picture(self, shape: Shape, view: View, rng):
+        """Linear RGB (H, W, 3), the face's pixels, and those of the skin's front part (both (H, W) bool)."""
+        triangles = self._triangles
+        hair = sample_hair(rng, self._rest, HAIR_COLORS)
+        placed = view.place(shape.head[: self._count]).astype(np.float32)
+        grown = placed + vertex_normals(placed, triangles) * (hair.thickness * self._hairy)[:, None]
+        light = lighting.sample_light(rng)
+        seen_by_lamp = lighting.lit(grown, triangles, light.lamp)
+        raster = rasterize(grown, triangles, view.camera)
+        seen = raster.covered
+        values = [vertex_normals(grown, triangles), self._coordinates, hair.depth[:, None], seen_by_lamp[:, None]]
+        normals, place, uv, depth, lamp = np.split(
+            raster.interpolate(triangles, np.concatenate(values, axis=1))[seen], [3, 6, 8, 9], axis=1
+        )
+        part = self._part[raster.triangle[seen]]
+        albedo, bumps, is_face = self._paint(place, uv, part, depth[:, 0], hair, rng)
+        normals[:, :2] += bumps
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        y, x = np.nonzero(seen)
+        rays = view.camera.rays(np.column_stack([x, y]).astype(np.float32)).astype(np.float32)
+        to_camera = -rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        picture = background(rng, view)
+        picture[seen] = lighting.shade(albedo, normals, to_camera, lamp[:, 0], light)
+        face = np.zeros(seen.shape, bool)
+        face[seen] = is_face
+        return picture, face, face
+
+
+def _view(rng, wish: Wish):
+    """((yaw, pitch, roll) in degrees, view)."""
+    size = tuple(rng.integers(256, 641, 2).tolist())
+    yaw, pitch = rng.uniform(-wish.most_yaw, wish.most_yaw), rng.uniform(-wish.most_pitch, wish.most_pitch)
+    roll = rng.normal(0, wish.roll_deviation)
+    chance = {"yaw": yaw, "pitch": pitch, "roll": roll}
+    angles = [value if getattr(wish, name) is None else getattr(wish, name) for name, value in chance.items()]
+    return angles, sample_view(rng, wish.size or size, *angles)
