@@ -169,7 +169,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m training.faces.response", description=__doc__.split("\n\n")[0])
     parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
     parser.add_argument("--out", type=Path, default=DEFAULT_RESPONSE, help="the npz to write")
-    parser.add_argument("--renders", type=int, default=2600, help="rendered heads, of the seeds 0, 1, ...")
+    parser.add_argument("--renders", type=int, default=2200, help="rendered heads, of the seeds 0, 1, ...")
     arguments = parser.parse_args()
     start = time.perf_counter()
     generator = FaceGenerator(arguments.ict)
