@@ -3,9 +3,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from extreme3d_ros.camera import Camera
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.fitting import LandmarkFitter
-from extreme3d_ros.face_model.landmark_response import head_angles, load_response
+from extreme3d_ros.face_model.landmark_response import DEFAULT_RESPONSE, head_angles, load_response
 
 MODEL = load_face_model()
 RESPONSE = load_response(MODEL)
@@ -67,3 +68,13 @@ def test_nonsense_points_give_no_monster():
             continue
         assert np.abs(fit.shape).max() < 5 and np.abs(fit.expression).max() < 5
         assert np.isfinite(fit.t).all() and fit.residual > 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not an archive", DEFAULT_RESPONSE.read_bytes()[:5000]])
+def test_a_missing_or_broken_file_is_one_line_that_names_it(content, tmp_path):
+    path = tmp_path / "response.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="response.npz is not a readable landmark response.*: build it") as error:
+        load_response(MODEL, path)
+    assert "\n" not in str(error.value)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.face_model.npz import BROKEN, read_npz
 
 DEFAULT_RESPONSE = Path(__file__).parent.parent / "data" / "landmark_response.npz"
 
@@ -58,15 +60,23 @@ def head_angles(R: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def load_response(model: FaceModel, path: Path = DEFAULT_RESPONSE) -> LandmarkResponse | None:
-    """The shipped response; None where it was learned for another model."""
-    with np.load(path, allow_pickle=False) as data:
-        if str(data["model"]) != model.name:
-            return None
-        offset, gain = (data[name].astype(np.float64) / 1e3 for name in ("offset_mm", "gain_mm"))
-        if gain.shape[2] != len(model.shape_modes) + len(model.expression_modes):
-            return None
-        twins, yaws = data["twins"], data["yaws"].astype(np.float64)
-        parts = [data[name].astype(np.float64) for name in ("bias", "factor", "deviation")]
+    """The shipped response; None where it was learned for another model. Raises ModelFileError if it is unreadable."""
+    try:
+        return _from_arrays(read_npz(path), model)
+    except BROKEN as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
+        remedy = "build it with `python -m training.faces.response` or reinstall the package"
+        raise ModelFileError(f"{path} is not a readable landmark response ({reason}): {remedy}") from None
+
+
+def _from_arrays(data: dict[str, np.ndarray], model: FaceModel) -> LandmarkResponse | None:
+    if str(data["model"]) != model.name:
+        return None
+    offset, gain = (data[name].astype(np.float64) / 1e3 for name in ("offset_mm", "gain_mm"))
+    if gain.shape[2] != len(model.shape_modes) + len(model.expression_modes):
+        return None
+    twins, yaws = data["twins"], data["yaws"].astype(np.float64)
+    parts = [data[name].astype(np.float64) for name in ("bias", "factor", "deviation")]
     right = [PointErrors(*(part[b] for part in parts)) for b in range(len(yaws))]
     # The stored yaws begin at 0, where both sides are alike.
     left = [errors.mirrored(twins) for errors in right[:0:-1]]
