@@ -30,6 +30,7 @@ setup(
         "opencv-contrib-python>=4.8,<4.12",  # the build that MediaPipe asks for; 4.12 needs numpy 2
         "mediapipe==0.10.21",  # only its network files are used at run time, by LiteRT
         "ai-edge-litert>=2.3,<3",
+        "onnxruntime>=1.17",
         "trimesh>=4.0",
         "PyYAML>=6.0",
         "tqdm>=4.60",
@@ -38,8 +39,9 @@ setup(
         "ros": ROS,
         "demo": ["scikit-image>=0.22"],
         "test": ["pytest>=7", "hypothesis>=6", "scikit-image>=0.22"],
-        "importers": ["h5py>=3.8"],  # face models in HDF5 and MATLAB 7.3 files
-        "training": ["torch>=2.2"],
+        # h5py: face models in HDF5 and MATLAB 7.3 files; the others: published networks
+        "importers": ["h5py>=3.8", "torch>=2.2", "onnx>=1.15"],
+        "training": ["torch>=2.2", "onnx>=1.15"],
     },
     entry_points={
         "console_scripts": [

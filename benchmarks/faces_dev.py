@@ -11,6 +11,8 @@ import numpy as np
 from benchmarks.mediapipe_mesh import MediaPipeMesh
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.records import Frame
+from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 
@@ -26,9 +28,10 @@ GROUPS = {
 }
 
 
-def measure(model: FaceModel, folder: Path = FOLDER) -> dict:
+def measure(model: FaceModel, network: Path, folder: Path = FOLDER) -> dict:
     """{"photographs", "missed", "errors": {who: {group: mean %}}} over the photographs where both find the face."""
-    detection, fit, rival = Detection(), FoundationFit(model), MediaPipeMesh(model)
+    detection, crop, rival = Detection(), FaceCrop(model), MediaPipeMesh(model)
+    fit = FoundationFit(model, network=network)
     errors: dict[str, list[np.ndarray]] = {"ours": [], "MediaPipe": []}
     missed, paths = [], sorted(folder.glob("[0-9][0-9].png"))
     for path in paths:
@@ -37,9 +40,9 @@ def measure(model: FaceModel, folder: Path = FOLDER) -> dict:
         if not faces or points is None:
             missed.append(path.stem)
             continue
-        camera = Camera.assumed(image.shape[1], image.shape[0])
-        foundation = fit(faces[0], camera)[0]
-        ours = camera.project(model.landmarks68.on(model.faces, foundation.vertices.astype(np.float64)))
+        frame = Frame(image, Camera.assumed(image.shape[1], image.shape[0]))
+        foundation = fit(frame, faces[0], crop(frame, faces[0]))[0]
+        ours = frame.camera.project(model.landmarks68.on(model.faces, foundation.vertices.astype(np.float64)))
         for who, found in (("ours", ours), ("MediaPipe", points[rival.like68, :2])):
             errors[who].append(_percent(found, truth))
     return {

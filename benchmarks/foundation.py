@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from functools import lru_cache
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 
@@ -20,8 +21,11 @@ from benchmarks.mediapipe_mesh import MediaPipeMesh
 from benchmarks.scan_to_mesh import ALIGNED, distances_mm, normalised
 from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.records import Frame
+from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
+from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK
 from training.face_model.ict import NOSTRIL_RADIUS, SKIN_VERTICES, nostril_distance
 from training.face_model.skin import OUTLINE_CENTRE, OUTLINE_POWERS, OUTLINE_RADII
 from training.faces.generator import FaceGenerator, Wish
@@ -48,10 +52,11 @@ FIGURES = {
 class Bench:
     """Everything a process needs to measure single faces."""
 
-    def __init__(self):
+    def __init__(self, network: Path):
         self.generator = FaceGenerator()
         self.model = self.generator.heads.model
-        self.detection, self.fit = Detection(), FoundationFit(self.model)
+        self.detection, self.crop = Detection(), FaceCrop(self.model)
+        self.fit = FoundationFit(self.model, network=network)
         self.rival = MediaPipeMesh(self.model)
         ict, topology = self.generator.heads.ict, self.generator.heads.topology
         self.area = within_area(ict.uv)
@@ -74,7 +79,8 @@ class Bench:
         result["found"] = 100.0 * bool(faces)
         if not faces:
             return result
-        foundation, coefficients, _ = self.fit(faces[0], truth.camera)
+        frame = Frame(truth.image, truth.camera)
+        foundation, coefficients, _ = self.fit(frame, faces[0], self.crop(frame, faces[0]))
         result["mesh_ours"] = self._distance(scan, foundation.vertices)
         result["neutral_ours"] = self._distance(neutral, self.model.vertices(coefficients.shape, np.zeros(0)))
         turned = np.clip((np.trace(foundation.R.T @ truth.R) - 1) / 2, -1, 1)
@@ -108,18 +114,19 @@ def within_area(uv: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(1)
-def _bench() -> Bench:
-    return Bench()
+def _bench(network: Path) -> Bench:
+    return Bench(network)
 
 
 def _job(arguments):
-    return arguments[1:], _bench()(*arguments)
+    network, *face = arguments
+    return face[1:], _bench(network)(*face)
 
 
-def measure(count: int, processes: int) -> dict:
+def measure(network: Path, count: int, processes: int) -> dict:
     """{condition: {figure: {|yaw|: mean over the faces}}}, of `count` faces to either side at each yaw."""
     jobs = [
-        (HELD_OUT + 1000 * yaw + n, float(yaw if n % 2 else -yaw), share)
+        (network, HELD_OUT + 1000 * yaw + n, float(yaw if n % 2 else -yaw), share)
         for yaw in YAWS
         for n in range(2 * count)
         for share in SHARES.values()
@@ -155,13 +162,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=8, help="faces to either side at each yaw (default 8)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--faces-dev", action="store_true", help="the photographs of shared/data/faces_dev instead")
+    parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another foundation network")
     parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
     start = time.perf_counter()
     if arguments.faces_dev:
-        measured, text = faces_dev.measure(load_face_model()), faces_dev.table
+        measured, text = faces_dev.measure(load_face_model(), arguments.network), faces_dev.table
     else:
-        measured, text = measure(arguments.count, arguments.processes), table
+        measured, text = measure(arguments.network, arguments.count, arguments.processes), table
     print(json.dumps(measured, indent=1) if arguments.json else text(measured))
     if not arguments.json:
         print(f"\n{time.perf_counter() - start:.0f} s")

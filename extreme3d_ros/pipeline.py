@@ -16,6 +16,7 @@ from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.hole_filling import MirrorFilling
 from extreme3d_ros.stages.occlusion import SkinSegmenter
+from extreme3d_ros.stages.shape_network import ShapeNetwork
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
 from extreme3d_ros.stages.surface import SurfaceRaster
 from extreme3d_ros.stages.zipper import finish, visible_surface
@@ -24,19 +25,23 @@ from extreme3d_ros.stages.zipper import finish, visible_surface
 class FastPath:
     """detection - crop - foundation - raster - occlusion - bump, for every frame."""
 
-    def __init__(self, model: FaceModel):
+    def __init__(self, model: FaceModel, shape_network: ShapeNetwork | None = None):
+        """shape_network: a published one that gives the identity; None: the package's own road."""
         self._detection = Detection()
         self._crop = FaceCrop(model)
-        self._foundation = FoundationFit(model)
+        self._foundation = FoundationFit(model, shape_network)
         self._raster = SurfaceRaster(model)
         self._occlusion = SkinSegmenter(model)
         self._bump = ShapeFromShading()
 
-    def __call__(self, frame: Frame, max_faces: int | None = 1) -> list[Observation]:
-        """The faces of a frame, largest first (None: all of them); an empty list where there is none."""
+    def __call__(self, frame: Frame, max_faces: int | None = 1, hint: Face | None = None) -> list[Observation]:
+        """The faces of a frame, largest first (None: all of them); an empty list where there is none.
+
+        hint: the face of the frame before; a hard one is found sooner with it.
+        """
         timings: dict[str, float] = {}
         with timed(timings, "detection"):
-            faces = self._detection(frame.image)
+            faces = self._detection(frame.image, hint)
         observations = [self._observe(frame, face, dict(timings)) for face in faces[:max_faces]]
         return [observation for observation in observations if observation is not None]
 
@@ -46,7 +51,7 @@ class FastPath:
             crop = self._crop(frame, face)
         with timed(timings, "foundation"):
             try:
-                foundation, coefficients, confidence = self._foundation(face, frame.camera)
+                foundation, coefficients, confidence = self._foundation(frame, face, crop)
             except ValueError:
                 return None
         with timed(timings, "raster"):

@@ -33,8 +33,12 @@ ARGUMENTS = [
 ]
 
 # Left empty they are as in the parameter file.
+PROFILE = DeclareLaunchArgument(
+    "profile", default_value="", choices=["", "default", "extreme3d"], description="What both nodes run with."
+)
 OVERRIDES = {
     "face_node": [
+        PROFILE,
         DeclareLaunchArgument(
             "image_transport", default_value="", choices=["", "raw", "compressed"], description="How images come."
         ),
@@ -46,6 +50,7 @@ OVERRIDES = {
         ),
     ],
     "completion_node": [
+        PROFILE,
         DeclareLaunchArgument(
             "coloring", default_value="", choices=["", "shaded", "texture", "plain"], description="The mesh in RViz."
         ),
@@ -55,8 +60,8 @@ OVERRIDES = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    overrides = [argument for arguments in OVERRIDES.values() for argument in arguments]
-    return LaunchDescription([*ARGUMENTS, *overrides, OpaqueFunction(function=nodes), rviz()])
+    overrides = {argument.name: argument for arguments in OVERRIDES.values() for argument in arguments}
+    return LaunchDescription([*ARGUMENTS, *overrides.values(), OpaqueFunction(function=nodes), rviz()])
 
 
 def nodes(context: LaunchContext) -> list[Node]:

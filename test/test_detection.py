@@ -122,6 +122,43 @@ def test_the_same_image_gives_the_same_points(detection, astronaut, points):
     np.testing.assert_array_equal(face.points, points)
 
 
+@pytest.fixture(scope="module")
+def half_face(astronaut):
+    """The astronaut behind a board: plain to see for nobody."""
+    image = astronaut.copy()
+    image[40:230, 226:310] = (90, 120, 80)
+    return image
+
+
+def test_the_face_before_saves_the_long_search(detection, half_face, monkeypatch):
+    (face,) = detection(half_face)
+    (before,) = detection(np.roll(half_face, 6, axis=1))
+    monkeypatch.setattr(detection, "_search", lambda *_: pytest.fail("searched"))
+    (again,) = detection(half_face, before)
+    assert np.linalg.norm(again.points - face.points, axis=1).mean() < 0.1 * face.bbox[3]
+
+
+def test_a_hint_changes_nothing_where_a_face_is_plain_to_see(detection, astronaut, points):
+    (mirrored,) = detection(np.ascontiguousarray(astronaut[:, ::-1]))
+    (face,) = detection(astronaut, mirrored)
+    np.testing.assert_array_equal(face.points, points)
+
+
+def test_a_hint_of_another_image_changes_nothing(detection, astronaut, half_face):
+    (elsewhere,) = detection(np.roll(astronaut, 200, axis=0))
+    (face,), (hinted,) = detection(half_face), detection(half_face, elsewhere)
+    np.testing.assert_array_equal(hinted.points, face.points)
+
+
+@pytest.mark.parametrize("name", ["brick", "coffee", "chelsea", "rocket", "hubble_deep_field"])
+def test_a_face_that_left_is_gone(detection, astronaut, half_face, name):
+    image = np.atleast_3d(getattr(data, name)())[:512, :512]
+    image = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+    for shown in (astronaut, half_face):
+        (before,) = detection(shown)
+        assert detection(image, before) == []
+
+
 def test_anchors_are_as_many_as_the_networks_boxes():
     """896 and 2304, evenly over the image."""
     for detector, count in ((short_range(), 896), (full_range(), 2304)):

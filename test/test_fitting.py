@@ -1,17 +1,22 @@
 import numpy as np
 import pytest
+from fit_helpers import plain_evidence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
-from extreme3d_ros.face_model.fitting import LandmarkFitter
+from extreme3d_ros.face_model.fitting import Evidence, PointFitter
 
 MODEL = load_face_model()
-FITTER = LandmarkFitter(MODEL)
+FITTER = PointFitter(MODEL)
 CAMERA = Camera.assumed(640, 480)
 LOOKING_AT_THE_CAMERA = np.diag([1.0, -1.0, -1.0])
+
+
+def evidence(points, distance=0.6):
+    return plain_evidence(points, CAMERA, distance, 128)
 
 
 def seen_points(shape, expression, R, t):
@@ -27,7 +32,7 @@ def test_pose_and_surface_are_recovered_from_exact_points(seed, yaw, pitch, roll
     R = LOOKING_AT_THE_CAMERA @ Rotation.from_euler("yxz", [yaw, pitch, roll], degrees=True).as_matrix()
     t = np.array([0.05, -0.02, distance])
     vertices, points = seen_points(shape, expression, R, t)
-    fit = FITTER(points, CAMERA)
+    fit = FITTER(evidence(points, distance), CAMERA)
     angle = np.degrees(Rotation.from_matrix(fit.R @ R.T).magnitude())
     assert angle < 3
     assert fit.t[2] == pytest.approx(distance, rel=0.12)  # size and distance are told apart by the prior alone
@@ -39,7 +44,7 @@ def test_pose_and_surface_are_recovered_from_exact_points(seed, yaw, pitch, roll
 def test_no_evidence_no_opinion():
     """The mean face's own points are explained by the mean face."""
     _, points = seen_points(np.zeros(99), np.zeros(29), LOOKING_AT_THE_CAMERA, np.array([0, 0, 0.6]))
-    fit = FITTER(points, CAMERA)
+    fit = FITTER(evidence(points), CAMERA)
     assert np.abs(fit.shape).max() < 0.1 and np.abs(fit.expression).max() < 0.1
     assert fit.residual < 0.1
 
@@ -48,11 +53,47 @@ def test_wild_points_do_not_carry_the_fit_away():
     R, t = LOOKING_AT_THE_CAMERA, np.array([0, 0, 0.6])
     vertices, points = seen_points(np.zeros(99), np.zeros(29), R, t)
     points[::10] += [40, -30]
-    fit = FITTER(points, CAMERA)
+    fit = FITTER(evidence(points), CAMERA)
     assert np.degrees(Rotation.from_matrix(fit.R @ R.T).magnitude()) < 2
     assert np.abs(fit.t - t).max() < 0.03
 
 
 def test_points_that_no_pose_explains_are_refused():
     with pytest.raises(ValueError, match="no pose"):
-        FITTER(np.full((468, 2), np.nan), CAMERA)
+        FITTER(evidence(np.full((468, 2), np.nan)), CAMERA)
+
+
+def test_a_known_shape_stays_and_the_rest_is_fitted():
+    random = np.random.default_rng(3)
+    shape, expression = random.normal(size=99), 0.5 * random.normal(size=29)
+    R = LOOKING_AT_THE_CAMERA @ Rotation.from_euler("y", 40, degrees=True).as_matrix()
+    _, points = seen_points(shape, expression, R, np.array([0, 0, 0.6]))
+    known = evidence(points)
+    mean, spread = known.mean.copy(), known.spread.copy()
+    mean[:99], spread[:99] = shape, 1e-2
+    fit = FITTER(Evidence(points, known.deviation, mean, spread), CAMERA)
+    np.testing.assert_allclose(fit.shape, shape, atol=0.02)
+    off = MODEL.vertices(fit.shape, fit.expression) - MODEL.vertices(shape, expression)
+    assert np.median(np.linalg.norm(off, axis=1)) < 1e-3
+    assert np.degrees(Rotation.from_matrix(fit.R @ R.T).magnitude()) < 1
+
+
+def test_doubtful_points_give_way():
+    """Points displaced by 30 pixels do no harm if they are known to be bad."""
+    _, points = seen_points(np.zeros(99), np.zeros(29), LOOKING_AT_THE_CAMERA, np.array([0, 0, 0.6]))
+    bad = np.arange(468) % 3 == 0
+    points[bad] += [30, 10]
+    known = evidence(points)
+    fit = FITTER(Evidence(points, np.where(bad, 100.0, known.deviation), known.mean, known.spread), CAMERA)
+    assert np.degrees(Rotation.from_matrix(fit.R @ LOOKING_AT_THE_CAMERA).magnitude()) < 0.5
+
+
+def test_nonsense_points_give_no_monster():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        try:
+            fit = FITTER(evidence(random.uniform(0, 480, (468, 2))), CAMERA)
+        except ValueError:
+            continue
+        assert np.abs(fit.shape).max() < 5 and np.abs(fit.expression).max() < 5
+        assert np.isfinite(fit.t).all() and fit.residual > 3

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fit_helpers import plain_evidence
 from importer_sources import (
     FLIP,
     bfm_arrays,
@@ -26,7 +27,7 @@ from scipy.io import loadmat
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
-from extreme3d_ros.face_model.fitting import LandmarkFitter
+from extreme3d_ros.face_model.fitting import PointFitter
 from extreme3d_ros.face_model.importers import import_model
 from extreme3d_ros.face_model.importers.mat5 import read_mat5
 from extreme3d_ros.face_model.importers.source import BrokenSource
@@ -119,7 +120,8 @@ def check_fit(model, coefficients, degrees=1.0, millimetres=8.0):
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     R, t = np.diag([1.0, -1.0, -1.0]) @ turn, np.array([0.02, 0.01, 0.6])
     points = model.landmarks468.on(model.faces, model.vertices(shape, [])) @ R.T + t
-    fit = LandmarkFitter(model)(camera.project(points), camera)
+    known = plain_evidence(camera.project(points), camera, 0.6, len(model.shape_modes) + len(model.expression_modes))
+    fit = PointFitter(model)(known, camera)
     assert np.degrees(np.arccos(np.clip((np.trace(fit.R.T @ R) - 1) / 2, -1, 1))) < degrees
     assert np.linalg.norm(fit.t - t) * 1e3 < millimetres
 

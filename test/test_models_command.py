@@ -8,11 +8,11 @@ import pytest
 from importer_sources import deep3d_arrays, ict_arrays, synthetic, write_mat, write_npz
 
 from extreme3d_ros.cli.main import main
-from extreme3d_ros.cli.models import models_folder
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.importers import KINDS, import_model
 from extreme3d_ros.face_model.model import DEFAULT_MODEL
+from extreme3d_ros.folders import models_folder
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,9 @@ class TestImport:
         with pytest.raises(SystemExit) as caught:
             main(["models", "import", "unknown", "file"])
         line = capsys.readouterr().err
-        assert caught.value.code == 2 and all(kind in line for kind in KINDS)
-        for kind in KINDS:
+        kinds = [*KINDS, "shape2018"]
+        assert caught.value.code == 2 and all(kind in line for kind in kinds)
+        for kind in kinds:
             assert main(["models", "import", kind, "nowhere"]) == 4
 
 

@@ -357,6 +357,15 @@ def test_a_missing_model_leaves_a_node_that_tells_so(name, start, listener):
 
 
 @pytest.mark.parametrize("name", ["face_node", "completion_node"])
+def test_a_profile_whose_face_model_was_not_imported(name, start, listener, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    process = start(name, profile="extreme3d")
+    command = "extreme3d models import bfm2009"
+    assert listener.wait(lambda: command in process.output, 40), process.output
+    assert len([line for line in process.output.splitlines() if command in line]) == 1 and process.alive
+
+
+@pytest.mark.parametrize("name", ["face_node", "completion_node"])
 def test_without_autostart_a_lifecycle_manager_leads(name, start, listener):
     start(name, autostart="false")
     assert state(listener, name) == "unconfigured"

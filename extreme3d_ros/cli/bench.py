@@ -12,12 +12,14 @@ import numpy as np
 
 from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import NoFaceError
-from extreme3d_ros.face_model import FaceModel, load_face_model
-from extreme3d_ros.face_model.model import DEFAULT_MODEL
+from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.pipeline import Completion, FastPath
+from extreme3d_ros.profiles import face_model_of, shape_network_of
 from extreme3d_ros.records import FaceMesh, Frame
+from extreme3d_ros.stages.detection.networks import native_stderr_silenced
+from extreme3d_ros.stages.shape_network import ShapeNetwork
 
 _WARM_UP = 3
 
@@ -26,15 +28,16 @@ def bench(arguments) -> int:
     """Runs the command."""
     check_device(arguments)
     image = read_image(arguments.image) if arguments.image else vga(demo_image())
-    model = load_face_model(arguments.face_model or DEFAULT_MODEL)
-    result = measure(frame_of(image), max(arguments.frames, 1), model)
+    model = face_model_of(arguments.profile, arguments.face_model)
+    network = shape_network_of(arguments.profile, model)
+    result = measure(frame_of(image), max(arguments.frames, 1), model, network)
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0
 
 
-def measure(frame: Frame, frames: int, model: FaceModel) -> dict:
-    """Median and 95th percentile in milliseconds of each stage, of both roads, and of writing the Marker."""
-    fast, completion = FastPath(model), Completion(model)
+def measure(frame: Frame, frames: int, model: FaceModel, network: ShapeNetwork | None = None) -> dict:
+    """Median and 95th percentile in milliseconds of each stage, of both roads, and of what stands beside them."""
+    fast, completion = FastPath(model, network), Completion(model)
     stages: dict[str, list[float]] = {}
     for number in range(_WARM_UP + frames):
         start = time.perf_counter()
@@ -49,6 +52,8 @@ def measure(frame: Frame, frames: int, model: FaceModel) -> dict:
             roads = {"face_node's road": (middle - start) * 1e3, "completion_node's road": (end - middle) * 1e3}
             for name, ms in {**seen.timings_ms, **completed.timings_ms, **roads}.items():
                 stages.setdefault(name, []).append(ms)
+    if alone := _mediapipe_times(frame.image, frames):
+        stages["mediapipe alone"] = alone
     if marker := _marker_times(completed.mesh, frames):
         stages["Marker of 100k triangles"] = marker
     return {
@@ -64,6 +69,25 @@ def vga(image: np.ndarray) -> np.ndarray:
     """The upper part of an image as 640 x 480."""
     height, width = image.shape[:2]
     return cv2.resize(image[: min(width * 3 // 4, height)], (640, 480), interpolation=cv2.INTER_CUBIC)
+
+
+def _mediapipe_times(image: np.ndarray, frames: int) -> list[float]:
+    """Times of MediaPipe's own graph on the same frames: refined points, the region followed from frame to frame.
+
+    None where MediaPipe's Python part doesn't import: our own road needs but its network files.
+    """
+    try:
+        from mediapipe.python.solutions import face_mesh
+    except ImportError:
+        return []
+    rgb = np.ascontiguousarray(image[..., ::-1])
+    times = []
+    with native_stderr_silenced(), face_mesh.FaceMesh(refine_landmarks=True) as graph:
+        for _ in range(_WARM_UP + frames):
+            start = time.perf_counter()
+            graph.process(rgb)
+            times.append((time.perf_counter() - start) * 1e3)
+    return times[_WARM_UP:]
 
 
 def _marker_times(mesh: FaceMesh, frames: int) -> list[float]:

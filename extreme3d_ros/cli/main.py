@@ -7,6 +7,7 @@ import sys
 
 from extreme3d_ros import __version__
 from extreme3d_ros.errors import Extreme3DError
+from extreme3d_ros.profiles import PROFILES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reconstruct(commands.add_parser("reconstruct", help="meshes, maps and a figure of the faces in images"))
     _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
     _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
-    _add_models(commands.add_parser("models", help="import, list and check face models"))
+    _add_models(commands.add_parser("models", help="import, list and check face models and networks"))
     return parser
 
 
@@ -52,6 +53,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=15.0, help="images a second that the source sends")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of meshes; else at Ctrl-C")
     parser.add_argument("--out", metavar="DIR", help="folder for the last mesh, its figure and the table of rates")
+    _add_model_options(parser)
     parser.set_defaults(run=_run)
 
 
@@ -66,21 +68,34 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_models)
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
-    add = actions.add_parser("import", help="convert a face model of others")
-    # The keys of face_model.importers.KINDS, whose import would cost every command its time.
-    add.add_argument("kind", choices=["bfm2009", "deep3d", "ict"], help="what PATH is; see the README")
-    add.add_argument("path", metavar="PATH", help="the model's file, or its folder (ict)")
-    add.add_argument("--out", metavar="FILE", help="default: KIND.npz in ~/.local/share/extreme3d_ros/models")
-    actions.add_parser("list", help="the shipped model and the imported ones")
-    verify = actions.add_parser("verify", help="check a model's file")
+    add = actions.add_parser("import", help="convert a face model or a network of others")
+    # The keys of face_model.importers.KINDS, whose import would cost every command its time, and the network.
+    add.add_argument("kind", choices=["bfm2009", "deep3d", "ict", "shape2018"], help="what PATH is; see the README")
+    add.add_argument("path", metavar="PATH", help="the model's file, or its folder (ict, shape2018)")
+    add.add_argument(
+        "--out",
+        metavar="FILE",
+        help="default: models/KIND.npz or, of a network, networks/KIND.onnx in ~/.local/share/extreme3d_ros",
+    )
+    actions.add_parser("list", help="the shipped model, the imported ones, and the imported networks")
+    verify = actions.add_parser("verify", help="check a model's or a network's file")
     verify.add_argument("file", nargs="?", metavar="FILE", help="default: all that `list` shows")
 
 
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--face-model", metavar="FILE", help="default: the face model that comes with the package")
-    parser.add_argument("--profile", choices=["default"], default="default", help="which networks to run")
+    _add_model_options(parser)
     parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="the default profile runs on the CPU alone"
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="all profiles run on the CPU alone so far"
+    )
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--face-model", metavar="FILE", default="", help="default: the profile's")
+    parser.add_argument(
+        "--profile",
+        choices=list(PROFILES),
+        default="default",
+        help="default: what comes with the package; extreme3d: the imported bfm2009 and shape2018",
     )
 
 

@@ -1,21 +1,19 @@
-"""`extreme3d models`: face models of others made usable, listed and checked.
-
-Imported models lie in $XDG_DATA_HOME/extreme3d_ros/models, that is ~/.local/share/extreme3d_ros/models by default.
-"""
+"""`extreme3d models`: face models and networks of others made usable, listed and checked."""
 
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 
 from extreme3d_ros.cli.files import output_folder
+from extreme3d_ros.cli.networks import SHAPE2018, SUFFIX, import_network, known_networks, network_rows, verify_network
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import FaceModel, load_face_model
 from extreme3d_ros.face_model.full_layout import save_full
 from extreme3d_ros.face_model.model import DEFAULT_MODEL
 from extreme3d_ros.face_model.soundness import faults, symmetric_share
+from extreme3d_ros.folders import models_folder
 from extreme3d_ros.output.atomic import write_bytes
 
 
@@ -26,6 +24,8 @@ def models(arguments) -> int:
 
 def _import(arguments) -> int:
     """`models import KIND PATH [--out FILE]`."""
+    if arguments.kind == SHAPE2018:
+        return import_network(arguments.path, arguments.out)
     from extreme3d_ros.face_model.importers import import_model
 
     model = import_model(arguments.kind, arguments.path)
@@ -53,30 +53,28 @@ def _list(arguments) -> int:
             sizes = (len(model.mean), len(model.faces))
             modes = f"{len(model.shape_modes)} + {len(model.expression_modes)}"
             rows.append((model.name, *map(str, sizes), modes, str(path)))
+    _print_table(rows)
+    _print_table(network_rows())
+    return 0
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-    return 0
 
 
 def _verify(arguments) -> int:
     """`models verify [FILE]`: without a file, all that `list` shows. Every one is checked before it fails."""
     status = 0
-    for path in [Path(arguments.file)] if arguments.file else _known():
+    for path in [Path(arguments.file)] if arguments.file else [*_known(), *known_networks()]:
         try:
-            print(f"{path}: sound; {_summary(_sound(path))}")
+            text = verify_network(path) if path.suffix == SUFFIX else _summary(_sound(path))
+            print(f"{path}: sound; {text}")
         except ModelFileError as error:
             print(f"extreme3d: {error}", file=sys.stderr)
             status = error.exit_status
     return status
-
-
-def models_folder() -> Path:
-    """Where imported models lie."""
-    home = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG specification has relative paths ignored.
-    base = Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share"
-    return base / "extreme3d_ros" / "models"
 
 
 def _known() -> list[Path]:

@@ -14,8 +14,7 @@ from tqdm import tqdm
 from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.cli.options import check_device
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
-from extreme3d_ros.face_model import FaceModel, load_face_model
-from extreme3d_ros.face_model.model import DEFAULT_MODEL
+from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of, read_camera
 from extreme3d_ros.input.images import read_image
 from extreme3d_ros.output.atomic import write_bytes
@@ -23,8 +22,10 @@ from extreme3d_ros.output.document import document, face_entry
 from extreme3d_ros.output.figure import figure
 from extreme3d_ros.output.ply import write_ply
 from extreme3d_ros.pipeline import Completion, FastPath, Intermediates, timed
+from extreme3d_ros.profiles import face_model_of, shape_network_of
 from extreme3d_ros.records import Completed, FaceMesh, Foundation, Frame, Observation
 from extreme3d_ros.stages.bump import encode
+from extreme3d_ros.stages.shape_network import ShapeNetwork
 
 
 def reconstruct(arguments) -> int:
@@ -33,8 +34,9 @@ def reconstruct(arguments) -> int:
     _refuse_equal_stems(arguments.images)
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
-    model = load_face_model(arguments.face_model or DEFAULT_MODEL)
-    job = Reconstruction(out, model, arguments.faces == "all", not arguments.no_complete)
+    model = face_model_of(arguments.profile, arguments.face_model)
+    network = shape_network_of(arguments.profile, model)
+    job = Reconstruction(out, model, network, arguments.faces == "all", not arguments.no_complete)
     worst = 0
     several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
     for path in tqdm(arguments.images, disable=not several, unit="image"):
@@ -49,9 +51,9 @@ def reconstruct(arguments) -> int:
 class Reconstruction:
     """Turns frames into a folder of files."""
 
-    def __init__(self, out: Path, model: FaceModel, every_face: bool, complete: bool):
+    def __init__(self, out: Path, model: FaceModel, network: ShapeNetwork | None, every_face: bool, complete: bool):
         self._out, self._model, self._every_face = out, model, every_face
-        self._fast = FastPath(model)
+        self._fast = FastPath(model, network)
         self._intermediates = Intermediates(model)
         self._completion = Completion(model) if complete else None
 

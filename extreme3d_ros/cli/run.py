@@ -16,8 +16,10 @@ import numpy as np
 
 from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.errors import Extreme3DError, InputError
+from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.output.atomic import write_bytes
+from extreme3d_ros.profiles import face_model_of, shape_network_of
 
 NAMESPACE = "/face"
 CAMERA = "/camera"
@@ -36,6 +38,7 @@ def run(arguments) -> int:
         from rclpy.signals import SignalHandlerOptions
     except ImportError as error:
         raise InputError("rclpy is not installed: source your ROS 2, or pip install 'extreme3d_ros[ros]'") from error
+    profile = _check_profile(arguments.profile, arguments.face_model)
     out = output_folder(arguments.out) if arguments.out else None
     own_source = not _is_topic(arguments.source)
     if own_source:
@@ -44,14 +47,14 @@ def run(arguments) -> int:
     # rclpy's own handlers pull the context from under a spinning node; here signals are ordinary exceptions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    processes = Processes(arguments.source, own_source, arguments.rate, out)
+    processes = Processes(arguments.source, own_source, arguments.rate, out, profile)
     try:
         watcher = Watcher()
         _watch(watcher, processes, arguments.seconds)
         table = watcher.table() + "\n" + processes.memory()
         print(table, flush=True)
         if out:
-            _leave_results(watcher, out, table)
+            _leave_results(watcher, out, table, face_model_of(arguments.profile, arguments.face_model))
     except KeyboardInterrupt:
         pass
     finally:
@@ -72,6 +75,13 @@ def _check(source: str) -> None:
     next(images(source))
 
 
+def _check_profile(profile: str, face_model: str) -> list[str]:
+    """The nodes' arguments for a profile. Raises ModelFileError where it cannot be used: once, not from both nodes."""
+    shape_network_of(profile, face_model_of(profile, face_model))
+    path = str(Path(face_model).absolute()) if face_model else ""
+    return ["-p", f"profile:={profile}", "-p", f"face_model:='{path}'"]
+
+
 def _stay_on_this_machine() -> None:
     """Lets this command's processes, and viewers on this machine, find each other, and sends nothing elsewhere."""
     if "FASTDDS_BUILTIN_TRANSPORTS" not in os.environ:
@@ -82,15 +92,15 @@ def _stay_on_this_machine() -> None:
 class Processes:
     """The nodes as child processes."""
 
-    def __init__(self, source: str, own_source: bool, rate: float, out: Path | None):
+    def __init__(self, source: str, own_source: bool, rate: float, out: Path | None, profile: list[str]):
         topic = f"{CAMERA}/image_raw" if own_source else source
         remap = ["-r", f"image_raw:={topic}", "-r", f"camera_info:={topic.rsplit('/', 1)[0]}/camera_info"]
         if own_source:  # best effort loses large images between busy processes
             remap += ["-p", "reliability:=reliable"]
         ply = ["-p", f"ply_dir:={out.resolve()}"] if out else []
         self._children = {
-            "face_node": _start("face_node", NAMESPACE, remap),
-            "completion_node": _start("completion_node", NAMESPACE, ply),
+            "face_node": _start("face_node", NAMESPACE, remap + profile),
+            "completion_node": _start("completion_node", NAMESPACE, ply + profile),
         }
         if own_source:
             settings = ["-p", f"source:='{source}'", "-p", f"rate:={float(rate)}"]
@@ -213,10 +223,10 @@ def _watch(watcher: Watcher, processes: Processes, seconds: float | None) -> Non
         rclpy.spin_once(watcher.node, timeout_sec=0.2)
 
 
-def _leave_results(watcher: Watcher, out: Path, table: str) -> None:
+def _leave_results(watcher: Watcher, out: Path, table: str, model: FaceModel) -> None:
     """The newest mesh as PLY (by the node's own service), the figure of it, and the table."""
     ply = _save_ply(watcher)
-    write_bytes(out / "figure.png", png(_figure(watcher, ply)))
+    write_bytes(out / "figure.png", png(_figure(watcher, ply, model)))
     write_bytes(out / "table.txt", (table + "\n").encode())
     print(f"left in {out}: {ply.name}, figure.png, table.txt")
 
@@ -234,12 +244,11 @@ def _save_ply(watcher: Watcher) -> Path:
     return Path(future.result().message)
 
 
-def _figure(watcher: Watcher, ply: Path) -> np.ndarray:
-    """The figure of the newest observation and the mesh in a file."""
+def _figure(watcher: Watcher, ply: Path, model: FaceModel) -> np.ndarray:
+    """The figure of the newest observation and the mesh in a file. model: the one that both nodes use."""
     import trimesh
     from rclpy.serialization import deserialize_message
 
-    from extreme3d_ros.face_model import load_face_model
     from extreme3d_ros.messages.observation import TOPICS, messages_to_observation
     from extreme3d_ros.output.figure import figure
 
@@ -247,4 +256,4 @@ def _figure(watcher: Watcher, ply: Path) -> np.ndarray:
     seen = messages_to_observation(messages)
     loaded = trimesh.load(ply, process=False)
     mesh = (loaded.vertices, loaded.faces, loaded.visual.vertex_colors[:, :3])
-    return figure(seen.crop, seen.foundation, seen.layers, mesh, load_face_model().faces)
+    return figure(seen.crop, seen.foundation, seen.layers, mesh, model.faces)

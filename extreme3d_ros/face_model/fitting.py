@@ -1,10 +1,8 @@
-"""MAP fit of the morphable model (Eqs. 1 and 2) and of the viewpoint to landmarks, through a perspective camera.
+"""MAP fit of the morphable model (Eqs. 1 and 2) and of the viewpoint to points, through a perspective camera.
 
-Minimised over the pose (R, t), the shape alpha, the expression eta and the points' common errors z by Gauss-Newton:
+Minimised over the pose (R, t) and the coefficients c = (shape alpha, expression eta) by Gauss-Newton:
 
-    sum_i |project(R F_i(alpha, eta) + t) + b_i + U_i z - p_i|^2 / sigma_i^2  +  |alpha|^2 + |eta|^2 + |z|^2
-
-With z the points' errors have the full covariance U U^T + diag(sigma^2).
+    sum_i |project(R F_i(c) + t) - p_i|^2 / sigma_i^2  +  sum_k (c_k - m_k)^2 / s_k^2
 """
 
 from __future__ import annotations
@@ -17,15 +15,27 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.transform import Rotation
 
 from extreme3d_ros.camera import Camera
-from extreme3d_ros.face_model.landmark_response import LandmarkResponse, PointErrors, head_angles
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.geometry.normals import vertex_normals
 
-#: Neighbours' errors go together in more ways than the common ones, 468 points say no more than some 30 would: so many
-#: times larger is a deviation taken. With a response, held-out renders are best at 6, little worse at 4 or 9.
-_CORRELATION, _CORRELATION_LEARNED = 4.0, 6.0
+#: Neighbours' errors go together, and what is expected of the coefficients comes from the same points: 468 of them say
+#: no more than a few independent ones would. So many times larger is a deviation taken; held-out renders are best near 8.
+_CORRELATION = 8.0
 #: A point this many times farther off than it should be counts half.
 _OUTLYING = 3.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a face before the fit.
+
+    points: (468, 2) pixels; deviation: (468,) theirs along either axis, pixels; mean, spread: (S + E,) what to expect
+    of shape and expression and how surely, in standard deviations of the model (0 and 1: nothing is known).
+    """
+
+    points: np.ndarray
+    deviation: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -40,99 +50,67 @@ class Fit:
     residual: float
 
 
-class LandmarkFitter:
-    """Fits a face model to MediaPipe's 468 points. response: how they answer to faces, None: as the model's file has
-    it, each point by itself."""
+class PointFitter:
+    """Fits a face model to MediaPipe's 468 points."""
 
-    def __init__(self, model: FaceModel, response: LandmarkResponse | None = None, iterations: int = 6):
+    def __init__(self, model: FaceModel, iterations: int = 3):
         embed = model.landmarks468
-        self._iterations, self._response = iterations, response
-        self._correlation = _CORRELATION if response is None else _CORRELATION_LEARNED
-        mean = embed.on(model.faces, model.mean).astype(np.float64)
-        self._normals = embed.on(model.faces, vertex_normals(model.mean, model.faces))
+        self._iterations, self._shapes = iterations, len(model.shape_modes)
+        self._mean = embed.on(model.faces, model.mean).astype(np.float64)
         modes = np.concatenate([model.shape_modes, model.expression_modes])
-        self._shapes = len(model.shape_modes)
-        modes = np.stack([embed.on(model.faces, mode) for mode in modes], axis=-1).astype(np.float64)
-        self._mean = mean if response is None else mean + response.offset
-        self._modes = modes if response is None else modes + response.gain
-        self._modes32 = np.ascontiguousarray(self._modes.transpose(1, 0, 2), np.float32)
-        self._noise = np.maximum(model.landmark_noise, 1e-4)
-        eyes = model.landmarks68.on(model.faces, model.mean)[[36, 45]]
-        self._eye_distance = float(np.linalg.norm(eyes[0] - eyes[1]))
+        # (3, 468, K): along each axis, how the points follow the coefficients.
+        self._modes = np.stack([embed.on(model.faces, mode) for mode in modes], axis=-1).transpose(1, 0, 2)
+        self._modes = np.ascontiguousarray(self._modes, np.float32)
 
-    def __call__(self, points: np.ndarray, camera: Camera) -> Fit:
-        """Fit to points (468, 2) in the camera's pixels. Raises ValueError where no pose explains them."""
-        R, t = _initial_pose(self._mean, points, camera)
-        count = self._modes.shape[2]
-        unknown = np.zeros(0)
+    def __call__(self, known: Evidence, camera: Camera) -> Fit:
+        """The fit, in the camera's frame. Raises ValueError where no pose explains the points."""
+        c = known.mean.astype(np.float64)
+        R, t = pose_by_points(self._points(c), known.points, camera)
         for _ in range(self._iterations):
-            axes, yaw = head_angles(R)
-            errors = self._errors(R, yaw)
-            if len(unknown) != count + errors.factor.shape[2]:
-                unknown = np.zeros(count + errors.factor.shape[2])
-            local = self._mean + self._modes @ unknown[:count]
-            step, residual = self._step(local, points, R, t, unknown, errors, axes, camera)
+            step, residual = self._step(known, camera, R, t, c)
             R = Rotation.from_rotvec(step[:3]).as_matrix() @ R
             t = t + step[3:6]
-            unknown = unknown + step[6:]
-        s = self._shapes
-        return Fit(unknown[:s].astype(np.float32), unknown[s:count].astype(np.float32), R, t, residual)
+            c = c + step[6:]
+        shape, expression = np.split(c.astype(np.float32), [self._shapes])
+        return Fit(shape, expression, R, t, residual)
 
-    def _errors(self, R, yaw: float) -> PointErrors:
-        """What to expect of the points."""
-        if self._response is not None:
-            return self._response.at(yaw)
-        # Unknown: each point's own deviation, and more where the skin is turned away.
-        facing = -(self._normals @ R.T)[:, 2]
-        sigma = self._noise * (1 + 4 * np.clip(0.3 - facing, 0, 1))
-        return PointErrors(np.zeros((len(sigma), 2)), np.zeros((len(sigma), 2, 0)), np.column_stack([sigma, sigma]))
+    def _points(self, c):
+        """(468, 3) on the face of the coefficients, the model's frame."""
+        return self._mean + (self._modes @ c.astype(np.float32)).T
 
-    def _step(self, local, points, R, t, unknown, errors: PointErrors, axes, camera):
-        """One Gauss-Newton step (rotation, translation, coefficients, common errors) and the residual it starts from.
-
-        Errors are measured along the head's axes in the picture, in outer eye corners' distances.
-        """
-        rotated = local @ R.T
+    def _step(self, known: Evidence, camera: Camera, R, t, c):
+        """One Gauss-Newton step (rotation, translation, coefficients) and the residual it starts from."""
+        rotated = self._points(c) @ R.T
         x, y, z = (rotated + t).T
         fx, fy = camera.K[0, 0], camera.K[1, 1]
-        per_unit = axes.T * t[2] / (fx * self._eye_distance)
-        count = self._modes.shape[2]
-        off = (camera.project(rotated + t) - points) @ per_unit.T + errors.bias + errors.factor @ unknown[count:]
-        residual = _residual(off, errors, unknown[count:])
-        # Points that scatter more than usual are worse ones: the prior has more to say.
-        looseness = self._correlation * np.sqrt(max(1.0, residual))
-        weight = _robust(off, errors) / (looseness * errors.deviation)
-        D = np.zeros((len(local), 2, 3))  # derivative of the pixel by the point
+        off = (camera.project(rotated + t) - known.points) / known.deviation[:, None]
+        residual = float(np.sqrt((off**2).mean()))
+        # Points that scatter more than usual are worse ones: what is expected has more to say.
+        robust = 1 / np.sqrt(1 + (off**2).sum(1) / _OUTLYING**2)
+        weight = robust / (_CORRELATION * np.sqrt(max(1.0, residual)))
+        D = np.zeros((len(z), 2, 3))  # derivative of the weighted pixel by the point
         D[:, 0, 0], D[:, 0, 2] = fx / z, -fx * x / z**2
         D[:, 1, 1], D[:, 1, 2] = fy / z, -fy * y / z**2
-        D = (per_unit @ D) * weight[:, :, None]
-        J = np.empty((len(local), 2, 6 + len(unknown)), np.float32)
+        D *= (weight / known.deviation)[:, None, None]
+        J = np.empty((len(z), 2, 6 + len(c)), np.float32)
         J[..., :3], J[..., 3:6] = -D @ _cross(rotated), D
         along = (D @ R).astype(np.float32)
-        J[..., 6 : 6 + count] = sum(along[:, :, k, None] * self._modes32[k][:, None] for k in range(3))
-        J[..., 6 + count :] = errors.factor * weight[:, :, None]
-        J = J.reshape(2 * len(local), -1)
-        r = (off * weight).ravel().astype(np.float32)
-        prior = np.concatenate([np.full(6, 1e-9), np.ones(len(unknown))])
-        H = (J.T @ J).astype(np.float64) + np.diag(prior)
-        gradient = J.T @ r + prior * np.concatenate([np.zeros(6), unknown])
+        J[..., 6:] = sum(along[:, :, k, None] * self._modes[k][:, None] for k in range(3))
+        J = J.reshape(2 * len(z), -1)
+        precision = np.concatenate([np.full(6, 1e-9), known.spread**-2.0])
+        H = (J.T @ J).astype(np.float64) + np.diag(precision)
+        gradient = J.T @ (off * weight[:, None]).ravel().astype(np.float32)
+        gradient = gradient + precision * np.concatenate([np.zeros(6), c - known.mean])
         return -cho_solve(cho_factor(H), gradient), residual
 
 
-def _robust(off, errors: PointErrors):
-    """(468, 1) weights of points that are off (468, 2)."""
-    return 1 / np.sqrt(1 + ((off / errors.deviation) ** 2).sum(1, keepdims=True) / _OUTLYING**2)
+def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """R (3, 3), t (3,) of known places (N, 3) that are seen at points (N, 2), by PnP (Terzakis and Lourakis 2020).
 
-
-def _residual(off, errors: PointErrors, common) -> float:
-    """Rms of the points' own errors and of their common ones, over what is usual."""
-    return float(np.sqrt((((off / errors.deviation) ** 2).sum() + common @ common) / off.size))
-
-
-def _initial_pose(model_points, points, camera):
-    """Pose of the mean face by PnP (Terzakis and Lourakis 2020)."""
+    Raises ValueError where there is none.
+    """
     try:
-        _, rotation, t = cv2.solvePnP(model_points, points.astype(np.float64), camera.K, None, flags=cv2.SOLVEPNP_SQPNP)
+        _, rotation, t = cv2.solvePnP(places, points.astype(np.float64), camera.K, None, flags=cv2.SOLVEPNP_SQPNP)
     except cv2.error as error:  # points that coincide or are not finite
         raise ValueError("no pose explains the landmarks") from error
     if not np.isfinite(t).all() or t[2, 0] <= 0:

@@ -59,15 +59,14 @@ def rasterize(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Raster
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rasterize(pixels, depths, faces, height, width):
     depth = np.full((height, width), np.inf, dtype=np.float32)
     triangle = np.full((height, width), -1, dtype=np.int32)
     barycentric = np.zeros((height, width, 3), dtype=np.float32)
     for t in range(faces.shape[0]):
         i, j, k = faces[t, 0], faces[t, 1], faces[t, 2]
-        zi, zj, zk = depths[i], depths[j], depths[k]
-        if not (zi > 0.0 and zj > 0.0 and zk > 0.0):
+        if not (depths[i] > 0.0 and depths[j] > 0.0 and depths[k] > 0.0):
             continue
         xi, yi, xj, yj, xk, yk = pixels[i, 0], pixels[i, 1], pixels[j, 0], pixels[j, 1], pixels[k, 0], pixels[k, 1]
         area = (xj - xi) * (yk - yi) - (xk - xi) * (yj - yi)
@@ -80,21 +79,27 @@ def _rasterize(pixels, depths, faces, height, width):
         # The weights of the first two corners are linear on the screen: a step right or down adds a constant.
         a_right, a_down = (yj - yk) / area, (xk - xj) / area
         b_right, b_down = (yk - yi) / area, (xi - xk) / area
+        wi, wj, wk = 1.0 / depths[i], 1.0 / depths[j], 1.0 / depths[k]
         for y in range(y0, y1 + 1):
             a_row = a_right * (x0 - xk) + a_down * (y - yk)
             b_row = b_right * (x0 - xk) + b_down * (y - yk)
+            reached = False
             for x in range(x0, x1 + 1):
                 a = a_row + a_right * (x - x0)
                 b = b_row + b_right * (x - x0)
                 c = 1.0 - a - b
-                if a < -1e-9 or b < -1e-9 or c < -1e-9:
+                if min(a, b, c) < -1e-9:
+                    if reached:  # and left again: a triangle is convex
+                        break
                     continue
+                reached = True
                 # 1/z, not z, is linear on the screen; the corners' weights follow from it.
-                a /= zi
-                b /= zj
-                c /= zk
-                z = 1.0 / (a + b + c)
-                if z < depth[y, x]:
+                a *= wi
+                b *= wj
+                c *= wk
+                w = a + b + c
+                if w * depth[y, x] > 1.0:
+                    z = 1.0 / w
                     depth[y, x] = z
                     triangle[y, x] = t
                     barycentric[y, x, 0] = a * z

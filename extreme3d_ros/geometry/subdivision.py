@@ -58,7 +58,6 @@ def _symmetric(edges, count):
     return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
 
 
-
 def unique_edges(faces: np.ndarray) -> np.ndarray:
     """The edges (E, 2) of a mesh, each once, smaller index first, sorted."""
     corners = np.asarray(faces, np.int64)

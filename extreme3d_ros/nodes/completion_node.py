@@ -31,9 +31,10 @@ from extreme3d_ros.messages.observation import TOPICS, messages_to_observation
 from extreme3d_ros.nodes.managed import ManagedNode, run
 from extreme3d_ros.nodes.mesh_files import MeshFiles
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION
-from extreme3d_ros.nodes.settings import Setting
+from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.nodes.worker import NewestWorker
+from extreme3d_ros.profiles import face_model_of
 from extreme3d_ros.records import Completed
 
 SETTINGS = [
@@ -50,7 +51,8 @@ SETTINGS = [
         "max_saved", 300, "how many meshes of save_every_mesh are kept; the oldest go", limits=(1, 1_000_000), live=True
     ),
     Setting("lost_after", 1.0, "seconds without a face after which the mesh is deleted", limits=(0.1, 3600), live=True),
-    Setting("face_model", "", "file of the face model, the same as face_node's; empty: the one of the package"),
+    PROFILE,
+    Setting("face_model", "", "file of the face model, the same as face_node's; empty: the profile's"),
 ]
 
 ENGINE = "soft symmetry, cpu"
@@ -68,13 +70,12 @@ class Finished:
     completed: Completed
 
 
-def make_completion(model_path: str):
-    """Completion with the face model of a file (empty: the shipped one), and the number of that model's vertices."""
+def make_completion(profile: str, model_path: str):
+    """Completion with the face model of a file (empty: the profile's), and the number of that model's vertices."""
     # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
-    from extreme3d_ros.face_model import load_face_model
     from extreme3d_ros.pipeline import Completion
 
-    model = load_face_model(model_path) if model_path else load_face_model()
+    model = face_model_of(profile, model_path)
     return Completion(model), len(model.mean)
 
 
@@ -95,7 +96,7 @@ class CompletionNode(ManagedNode):
 
     def load(self) -> None:
         start = time.monotonic()
-        self._completion, self._vertices = self._make(self.settings["face_model"])
+        self._completion, self._vertices = self._make(self.settings["profile"], self.settings["face_model"])
         self.get_logger().info(f"loaded {ENGINE} in {time.monotonic() - start:.1f} s")
         self._mesh = self.create_lifecycle_publisher(Marker, "mesh", MESH)
         self._bump = self.create_lifecycle_publisher(Image, "bump_map_filled", OBSERVATION)
@@ -118,11 +119,7 @@ class CompletionNode(ManagedNode):
         self.get_logger().info(f"waiting for observations on {self.resolve_topic_name('crop/image')} and its like")
 
     def stop(self) -> None:
-        self.destroy_timer(self._watch)
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
-        self._inputs = []
-        self._worker.close()
+        super().stop()
         if self.context.ok():
             self._delete()
 
@@ -170,7 +167,7 @@ class CompletionNode(ManagedNode):
         if vertices != self._vertices:
             raise InputError(
                 f"the foundation has {vertices} vertices, this node's face model {self._vertices}; "
-                "give parameter face_model of face_node and completion_node the same file"
+                "give parameters profile and face_model of face_node and completion_node the same values"
             )
         completed = self._completion(received.crop, received.foundation, received.layers)
         self._finished = Finished(received.header, completed)

@@ -28,9 +28,10 @@ from extreme3d_ros.messages.state import FaceState, observation_to_state
 from extreme3d_ros.nodes.lens import Lens
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
 from extreme3d_ros.nodes.qos import OBSERVATION
-from extreme3d_ros.nodes.settings import Setting
+from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.worker import NewestWorker
-from extreme3d_ros.records import Observation
+from extreme3d_ros.profiles import face_model_of, shape_network_of
+from extreme3d_ros.records import Face, Observation
 
 SETTINGS = [
     Setting("image_transport", "raw", "how images come", ("raw", "compressed")),
@@ -42,7 +43,8 @@ SETTINGS = [
     ),
     Setting("device", "auto", "what computes; so far the CPU alone, whatever is asked for", ("auto", "cpu", "cuda")),
     Setting("max_faces", 1, "faces observed per frame; the topics carry the largest one", limits=(1, 1)),
-    Setting("face_model", "", "file of the face model; empty: the one that comes with the package"),
+    PROFILE,
+    Setting("face_model", "", "file of the face model; empty: the profile's"),
 ]
 
 _TRANSPORTS = {
@@ -51,19 +53,21 @@ _TRANSPORTS = {
 }
 _RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
 
-ENGINE = "mediapipe + map fit, cpu"
+ENGINE = "LiteRT and ONNX Runtime, cpu"
 
 #: Seconds without an image after which the node warns.
 PATIENCE = 5.0
+#: Seconds for which a face is a hint where to look in the next image.
+_HINT_LIFE = 0.5
 
 
-def make_fast_path(model_path: str):
-    """The fast path with the face model of a file; empty: the shipped one."""
+def make_fast_path(profile: str, model_path: str):
+    """The fast path of a profile, with the face model of a file; empty: the profile's."""
     # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
-    from extreme3d_ros.face_model import load_face_model
     from extreme3d_ros.pipeline import FastPath
 
-    return FastPath(load_face_model(model_path) if model_path else load_face_model())
+    model = face_model_of(profile, model_path)
+    return FastPath(model, shape_network_of(profile, model))
 
 
 class FaceNode(ManagedNode):
@@ -82,7 +86,7 @@ class FaceNode(ManagedNode):
         if self.settings["device"] == "cuda":
             self.get_logger().warning("device 'cuda' was asked for, but this version computes on the CPU alone")
         start = time.monotonic()
-        self._fast_path = self._make(self.settings["face_model"])
+        self._fast_path = self._make(self.settings["profile"], self.settings["face_model"])
         self.get_logger().info(f"loaded {ENGINE} in {time.monotonic() - start:.1f} s")
         topics = dict(TOPICS, state=FaceState) if FaceState else TOPICS
         self._outputs = {
@@ -104,6 +108,7 @@ class FaceNode(ManagedNode):
         reliability = self.settings["reliability"]
         self._lens, self._lens_state, self._last_info = Lens(), "", b""
         self._frames, self._last_image = 0, time.monotonic()
+        self._before: tuple[float, Face] | None = None  # stamp and face of the last image with one
         self._worker = NewestWorker(lambda item: self.attempt(lambda: self._observe(*item)), "fast path")
         qos = QoSProfile(depth=1, reliability=_RELIABILITIES[reliability])
         best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -114,16 +119,10 @@ class FaceNode(ManagedNode):
         self._watch = self.create_timer(PATIENCE, self._warn_of_silence, clock=STEADY)
         self.get_logger().info(f"waiting for images on {self._image_topic} ({reliability}, depth 1)")
 
-    def stop(self) -> None:
-        self.destroy_timer(self._watch)
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
-        self._inputs = []
-        self._worker.close()
-
     def health(self) -> tuple[bytes, str, dict[str, object]]:
         values = {
             "engine": ENGINE,
+            "profile": self.settings["profile"],
             "image_topic": self._image_topic,
             "camera": self._lens.state,
             "frames_in": self._frames,
@@ -156,8 +155,11 @@ class FaceNode(ManagedNode):
         message = deserialize_message(serialized, self._image_type)
         frame = self._lens(self._decode(message))
         self._tell_lens_state()
-        faces = self._fast_path(frame, self.settings["max_faces"])
+        stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+        hint = self._before[1] if self._before and 0 <= stamp - self._before[0] < _HINT_LIFE else None
+        faces = self._fast_path(frame, self.settings["max_faces"], hint)
         if faces:
+            self._before = stamp, faces[0].face
             self.statistics.count("faces")
             self._publish(faces[0], message.header)
         self.statistics.finished((time.monotonic() - arrival) * 1e3, faces[0].timings_ms if faces else {})

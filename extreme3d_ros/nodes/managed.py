@@ -31,7 +31,7 @@ STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 class ManagedNode(LifecycleNode):
     """A lifecycle node that loads on configure, works while active, and says once a second how it fares.
 
-    Nodes define `load`, `start`, `stop`, `unload` and `health`. A load that fails leaves the node unconfigured with one
+    Nodes define `load`, `start`, `unload` and `health`. A load that fails leaves the node unconfigured with one
     line in the log; it can be configured again once the cause is mended.
     """
 
@@ -47,10 +47,16 @@ class ManagedNode(LifecycleNode):
         """Reads the parameters, loads models, makes publishers. May raise."""
 
     def start(self) -> None:
-        """Begins to work."""
+        """Begins to work: makes `_inputs` (subscriptions), a `_worker` for what they bring, and a timer `_watch`."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Ends all that `start` began."""
+        self.destroy_timer(self._watch)
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        self._worker.close()
 
     def unload(self) -> None:
         """Frees all that `load` made, also where it failed half-way."""

@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from extreme3d_ros.errors import InputError
+from extreme3d_ros.profiles import PROFILES
 
 Value = bool | int | float | str
 
@@ -50,6 +51,15 @@ class Setting:
         if self.limits and not self.limits[0] <= value <= self.limits[1]:
             raise InputError(f"parameter {self.name} must be in {self.limits[0]} .. {self.limits[1]}, not {value!r}")
         return type(self.default)(value)
+
+
+#: Of both nodes, which need the same face model.
+PROFILE = Setting(
+    "profile",
+    "default",
+    "what the road runs with; 'extreme3d': the imported bfm2009 and shape2018; the same in both nodes",
+    tuple(PROFILES),
+)
 
 
 class Settings:

@@ -123,4 +123,3 @@ def _smooth_over(image, mask, sigma):
     small = cv2.GaussianBlur(small, (0, 0), sigma / 4)
     mean = small[..., :-1] / (small[..., -1:] + 1e-4)
     return cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR)
-

@@ -1,34 +1,57 @@
-"""The foundation (Sec. 3): shape, expression and viewpoint of a face from its landmarks."""
+"""The foundation (Sec. 3): shape, expression and viewpoint of a face."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
-from extreme3d_ros.camera import Camera
-from extreme3d_ros.face_model.fitting import LandmarkFitter
-from extreme3d_ros.face_model.landmark_response import load_response
+from extreme3d_ros.face_model.fitting import Evidence, PointFitter
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.records import Coefficients, Face, Foundation
+from extreme3d_ros.records import Coefficients, Crop, Face, Foundation, Frame
+from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK, FoundationNetwork
 
-#: Points may scatter twice as far as they do on renders, where the residual is 1, before they are trusted less.
+#: Points may scatter this many times farther than the network says before they are trusted less.
 _GOOD = 2.0
+#: Deviation of a shape that is taken as a network of others says it, as the paper does.
+_TAKEN = 1e-2
 
 
 class FoundationFit:
-    """F = s + e (Eqs. 1 and 2), posed in the camera's frame."""
+    """F = s + e (Eqs. 1 and 2), posed in the camera's frame.
 
-    def __init__(self, model: FaceModel):
-        self._model = model
-        self._fitter = LandmarkFitter(model, load_response(model))
+    shape_network: a crop to the shape (S,) in standard deviations; where it is given, the package's own network only
+    gives points and expression.
+    """
 
-    def __call__(self, face: Face, camera: Camera) -> tuple[Foundation, Coefficients, float]:
+    def __init__(
+        self,
+        model: FaceModel,
+        shape_network: Callable[[Crop], np.ndarray] | None = None,
+        network: Path = DEFAULT_NETWORK,
+    ):
+        self._model, self._shape_network = model, shape_network
+        self._network, self._fitter = FoundationNetwork(model, network), PointFitter(model)
+
+    def __call__(self, frame: Frame, face: Face, crop: Crop) -> tuple[Foundation, Coefficients, float]:
         """The foundation, its coefficients, and how far they can be trusted (0..1).
 
         Raises ValueError where no pose explains the face's points.
         """
-        fit = self._fitter(face.points, camera)
+        known = self._network(frame, face.points)
+        if self._shape_network is not None:
+            known = _with_shape(known, self._shape_network(crop))
+        fit = self._fitter(known, frame.camera)
         vertices = self._model.vertices(fit.shape, fit.expression) @ fit.R.T + fit.t
         foundation = Foundation(vertices.astype(np.float32), fit.R, fit.t)
-        # Points that scatter twice as far as they do on good images halve the trust, and so on.
         confidence = face.score / max(1.0, fit.residual / _GOOD)
         return foundation, Coefficients(fit.shape, fit.expression), float(np.clip(confidence, 0.0, 1.0))
+
+
+def _with_shape(known: Evidence, shape: np.ndarray) -> Evidence:
+    """The evidence with a known shape (S,)."""
+    mean, spread = known.mean.copy(), known.spread.copy()
+    mean[: len(shape)], spread[: len(shape)] = shape, _TAKEN
+    return replace(known, mean=mean, spread=spread)

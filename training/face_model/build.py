@@ -13,6 +13,7 @@ from training.face_model.embedding import embed68
 from training.face_model.ict import Ict
 from training.face_model.layout import embed
 from training.face_model.modes import Carried
+from training.face_model.render import brow_line
 from training.face_model.topology import Topology, build_topology
 
 NAME = "ict-face-99-29"
@@ -53,8 +54,7 @@ def build(ict: Ict) -> Build:
     mean = mean - origin
     count = len(topology.faces) // 2
     mirror_faces = np.concatenate([np.arange(count) + count, np.arange(count)])
-    points = ict.neutral[ict.landmarks68] - origin
-    landmarks68, off = embed68(points, mean, topology.faces, mirror_faces, topology.midline)
+    landmarks68, off = embed68(standard_points(ict) - origin, mean, topology.faces, mirror_faces, topology.midline)
     print(f"68 landmarks: at most {off.max() * 1e3:.2f} mm off the surface")
     model = FaceModel(
         name=NAME,
@@ -72,6 +72,15 @@ def build(ict: Ict) -> Build:
     )
     signs = {"shape": shape.sign, "expression": expression.sign}
     return Build(ict, topology, carried, origin, weights, signs, model)
+
+
+def standard_points(ict: Ict) -> np.ndarray:
+    """(68, 3) the standard points on the neutral head; the brows' along the middle of their hair, where people mark
+    them."""
+    points = ict.neutral[ict.landmarks68].copy()
+    left = brow_line(ict)
+    points[22:27], points[17:22] = left, left[::-1] * [-1, 1, 1]
+    return points
 
 
 def alignment_weights(neutral, topology: Topology) -> np.ndarray:

@@ -100,5 +100,3 @@ def eyeball_depth(frontal, ict: Ict):
     if not np.isfinite(depth).all():
         raise ValueError("an eye membrane reaches beyond the eyeball's front")
     return depth
-
-

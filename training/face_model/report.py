@@ -21,8 +21,9 @@ package's licence; ICT-FaceKit's MIT notice has to go with it.
 - **Expression modes**: 4000 random sparse activations of 45 of ICT's 53 shapes (not the 8 eyeLook shapes; shape list
   and frequencies in `training/face_model/activations.py`, chosen by us, not measured) and their twins, uncentred, so
   that no expression is the neutral face exactly. ICT's shapes are head-fixed, so no head motion is in them.
-- **68 points**: ICT's landmark vertices, on the nearest surface point. They are fixed on the surface: jaw points 0-16
-  are anatomical ones, not the picture's silhouette.
+- **68 points**: ICT's landmark vertices, but the brows' along the middle of their hair, where people mark them; on the
+  nearest surface point. They are fixed on the surface: jaw points 0-16 are anatomical ones, not the picture's
+  silhouette.
 - **468 points**: MediaPipe's attention mesh run on rendered ICT heads (procedural skin, yaw up to 40, pitch up to 20
   degrees), carried back to the surface where it faces the camera, symmetric. The painted brows lie where ICT's brow
   shapes move the skin most. `landmark_noise` is measured on other renders of the same kind, in the views that show the

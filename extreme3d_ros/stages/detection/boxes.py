@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.stages.detection.networks import Network, network_file
-from extreme3d_ros.stages.detection.region import Pyramid, Region
+from extreme3d_ros.stages.detection.region import Pyramid, Region, Tones
 
 #: Two boxes whose intersection over union is above this are the same face.
 _SAME = 0.3
+_TONES = Tones(1 / 127.5, -1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class BoxDetector:
     def __call__(self, image: Pyramid, region: Region, least: float) -> list[Box]:
         """The faces of a region (BGR image), best first, down to a score of `least`."""
         patch = image.patch(region, self._size, cv2.BORDER_CONSTANT)
-        raw, logits = self._network(patch[None, ..., ::-1] * np.float32(1 / 127.5) - np.float32(1))
+        raw, logits = self._network(_TONES(patch))
         logits = logits.ravel()
         kept = np.flatnonzero(logits > np.log(least / (1 - least)))
         if not len(kept):

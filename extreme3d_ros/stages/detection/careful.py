@@ -8,12 +8,13 @@ taken: on most rendered heads turned 60 degrees and more that agreement goes wit
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from extreme3d_ros.stages.detection.boxes import Box, BoxDetector
-from extreme3d_ros.stages.detection.mesh import Mesh, MeshNetwork
+from extreme3d_ros.stages.detection.mesh import Mesh, MeshNetwork, around
 from extreme3d_ros.stages.detection.region import Pyramid, Region
 
 #: Sides of the further looks, in those of the mesh's region.
@@ -36,20 +37,38 @@ class CarefulLook:
 
     def __call__(self, image: Pyramid, box: Box) -> tuple[Mesh, float] | None:
         """The mesh of the face in a box and its score 0..1; None where there is no face."""
+        return self._judged(image, box, [_regions])
+
+    def again(self, image: Pyramid, points: np.ndarray) -> tuple[Mesh, float] | None:
+        """The same for the face that had these points (468, 2) in the frame before: few regions where that will do.
+
+        Were less demanded of it than of a new one, what was taken for a face once would be taken for it forever.
+        """
+        mesh = self._mesh(image, around(points), closer=False)
+        return self._judged(image, _box(mesh), [lambda region: [region], _regions])
+
+    def _judged(self, image: Pyramid, box: Box, ways: list[Callable[[Region], Iterable[Region]]]):
         looks = [self._look(image, box, detect, distance) for detect in self._detectors for distance in _DISTANCES]
         score = sum(look.score for look in looks if look) / len(looks)
         if score < _MEAN_SCORE:
             return None
         boxes = [box, *filter(None, looks)]
         six = np.median([b.points for b in boxes], axis=0)
-        regions = [region for b in (box, max(boxes[1:], key=lambda b: b.score)) for region in _regions(b.region)]
+        for regions_of in ways:
+            regions = [region for b in (box, max(boxes[1:], key=lambda b: b.score)) for region in regions_of(b.region)]
+            presence, region = self._best(image, regions, six, box.side)
+            if region:
+                return self._mesh(image, region), score * presence
+        return None
+
+    def _best(self, image: Pyramid, regions: list[Region], six: np.ndarray, side: float) -> tuple[float, Region | None]:
+        """Of the regions whose mesh the network believes in, the one that agrees best with the detectors' points."""
         meshes = [self._mesh(image, region, closer=False) for region in regions]
         presence = np.array([mesh.presence for mesh in meshes])
-        away = np.array([disagreement(mesh, six, box.side) for mesh in meshes])
+        away = np.array([disagreement(mesh, six, side) for mesh in meshes])
         best = int(np.argmin(np.where(presence >= 0.9 * presence.max(), away, np.inf)))
-        if presence.max() < _PRESENCE or away[best] > _DISAGREEMENT:
-            return None
-        return self._mesh(image, regions[best]), score * meshes[best].presence
+        good = presence.max() >= _PRESENCE and away[best] <= _DISAGREEMENT
+        return meshes[best].presence, regions[best] if good else None
 
     def _look(self, image: Pyramid, box: Box, detect: BoxDetector, distance: float) -> Box | None:
         """The best box at the place of a box, seen from a distance."""
@@ -60,7 +79,18 @@ class CarefulLook:
 
 def disagreement(mesh: Mesh, six: np.ndarray, side: float) -> float:
     """Mean distance of a mesh from a detector's points (6, 2), in sides of the face's box."""
-    return float(np.linalg.norm(mesh.points[_SIX, :2].mean(1) - six, axis=1).mean() / side)
+    return float(np.linalg.norm(_six(mesh) - six, axis=1).mean() / side)
+
+
+def _six(mesh: Mesh) -> np.ndarray:
+    """(6, 2) a mesh's points that mean the same as a detector's."""
+    return mesh.points[_SIX, :2].mean(1)
+
+
+def _box(mesh: Mesh) -> Box:
+    """What a detector should have said of a mesh."""
+    region = around(mesh.points[:, :2])
+    return Box(mesh.presence, np.array([region.x, region.y]), region.side / 1.5, _six(mesh))
 
 
 def _regions(region: Region):

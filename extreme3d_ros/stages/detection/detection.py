@@ -1,4 +1,4 @@
-"""The faces of an image, without memory of other frames.
+"""The faces of an image, without memory: who knows the face of the frame before may say so.
 
 An upright, uncovered face costs one pass of a detector and two of the mesh network. Where that does not convince, the
 question is put again: with a second detector, to the image turned, to its parts; and what turns up is looked at from
@@ -17,6 +17,8 @@ from extreme3d_ros.stages.detection.careful import CarefulLook, disagreement
 from extreme3d_ros.stages.detection.mesh import Mesh, MeshNetwork, around
 from extreme3d_ros.stages.detection.region import Pyramid, Region
 
+#: MediaPipe's coordinates count from the image's corner, ours from the first pixel's centre.
+_TO_CORNER = 0.5
 #: A face is easy where the detector, the mesh network and the agreement of the two reach these.
 _EASY_SCORE, _EASY_PRESENCE, _EASY_DISAGREEMENT = 0.7, 0.9, 0.1
 #: From here on what a detector finds is worth a careful look.
@@ -37,7 +39,8 @@ class Detection:
         self._short, self._full, self._mesh = short_range(), full_range(), MeshNetwork()
         self._careful = CarefulLook(self._short, self._full, self._mesh)
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
+    def __call__(self, image: np.ndarray, hint: Face | None = None) -> list[Face]:
+        """hint: the face of the frame before; where none is plain to see, it may save the long search."""
         pyramid = Pyramid(image)
         boxes = self._short(pyramid, pyramid.whole, _CANDIDATE)[:_MOST_FACES]
         easy = [self._easy(pyramid, box) for box in boxes]
@@ -46,7 +49,7 @@ class Detection:
         if found:  # others in the same image are looked for only where the detector saw more than a hint of them
             found += self._looked_at(pyramid, doubtful)
         else:
-            found = self._search(pyramid, doubtful)
+            found = self._followed(pyramid, hint) or self._search(pyramid, doubtful)
         return _without_overlaps(sorted(found, key=lambda face: -face.bbox[2] * face.bbox[3]))
 
     def close(self) -> None:
@@ -63,13 +66,19 @@ class Detection:
         mesh = self._mesh(image, box.region, closer=False)
         if mesh.presence < _EASY_PRESENCE or disagreement(mesh, box.points, box.side) > _EASY_DISAGREEMENT:
             return None
-        return _face(self._mesh(image, around(mesh)), box.score)
+        return _face(self._mesh(image, around(mesh.points[:, :2])), box.score)
+
+    def _followed(self, image: Pyramid, hint: Face | None) -> list[Face]:
+        """The face of the frame before, if it is still there."""
+        looked = self._careful.again(image, hint.points + _TO_CORNER) if hint else None
+        return [_face(*looked)] if looked else []
 
     def _search(self, image: Pyramid, doubtful: list[Box]) -> list[Face]:
         """Faces that are not plain to see: in the image as it is and turned, else in its parts."""
         best: list[Face] = []
-        for boxes in self._turned(image, doubtful):
+        for turn, boxes in enumerate(self._turned(image, doubtful)):
             found = self._looked_at(image, boxes)
+            found = _convincing(found) if turn else found
             if _best_score(found) > _best_score(best) + _CLEARLY * bool(best):
                 best = found
             if _best_score(best) > _SURE:
@@ -78,7 +87,7 @@ class Detection:
             if best:
                 break
             boxes = [b for r in _parts(image, part) for b in self._short(image, r, _CANDIDATE)]
-            best = self._looked_at(image, boxes)
+            best = _convincing(self._looked_at(image, boxes))
         return best
 
     def _turned(self, image: Pyramid, doubtful: list[Box]) -> Iterable[list[Box]]:
@@ -106,10 +115,14 @@ class Detection:
 
 
 def _face(mesh: Mesh, score: float) -> Face:
-    # MediaPipe's coordinates count from the image's corner, ours from the first pixel's centre.
-    points = mesh.points[:, :2] - 0.5
+    points = mesh.points[:, :2] - _TO_CORNER
     low, extent = points.min(0), np.ptp(points, axis=0)
     return Face((*map(float, low), *map(float, extent)), points, score)
+
+
+def _convincing(faces: list[Face]) -> list[Face]:
+    """Those that count where one question was not enough: the more are asked, the likelier a wrong answer."""
+    return [face for face in faces if face.score > _SURE]
 
 
 def _best_score(faces: list[Face]) -> float:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from extreme3d_ros.stages.detection.networks import Network, network_file
-from extreme3d_ros.stages.detection.region import Pyramid, Region
+from extreme3d_ros.stages.detection.region import Pyramid, Region, Tones
 from extreme3d_ros.stages.detection.subgraph import subgraph
 from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
 
 #: Side of the network's input and of its feature map, in pixels.
 _SIZE, _FEATURES = 192, 48
 _POINTS, _MAP, _FLAG = b"output_mesh", b"p_re_lu_3", b"conv_faceflag"
+_TONES = Tones(1 / 255)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class MeshNetwork:
     def __call__(self, image: Pyramid, region: Region, closer: bool = True) -> Mesh:
         """The mesh of a region of a BGR image; `closer`: with lips and eyes refined."""
         patch = image.patch(region, _SIZE)
-        points, features, flag = self._base(patch[None, ..., ::-1] * np.float32(1 / 255))
+        points, features, flag = self._base(_TONES(patch))
         points = points.reshape(468, 3).astype(np.float64)
         if closer:
             self._refine(points, features[0])
@@ -58,9 +59,8 @@ class MeshNetwork:
             points[window.points, :2] = placed / scale
 
 
-def around(mesh: Mesh) -> Region:
-    """The region that the network wants to see of a face whose mesh is roughly known."""
-    points = mesh.points[:, :2]
+def around(points: np.ndarray) -> Region:
+    """The region that the network wants to see of a face whose points (468, 2) are roughly known."""
     across = points[263] - points[33]
     angle = float(np.arctan2(across[1], across[0]))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -30,6 +30,17 @@ class Region:
         return points @ to_image[:, :2].T + to_image[:, 2]
 
 
+class Tones:
+    """The bytes 0..255 as a network wants them: `scale` times the byte, plus `offset`."""
+
+    def __init__(self, scale: float, offset: float = 0.0):
+        self._table = np.arange(256, dtype=np.float32) * np.float32(scale) + np.float32(offset)
+
+    def __call__(self, patch: np.ndarray) -> np.ndarray:
+        """A patch (H, W, 3) uint8 BGR as a network's input (1, H, W, 3) float32 RGB; by table, a third of the time."""
+        return cv2.LUT(cv2.cvtColor(patch, cv2.COLOR_BGR2RGB), self._table)[None]
+
+
 class Pyramid:
     """An image (H, W, 3) uint8 and its halves, made when needed: patches are cut from the level of their resolution."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 #: Side of a window in samples, and how much larger than its points' box it is.
 _SAMPLES, _MARGIN = 16, 1.5
@@ -31,17 +32,24 @@ class Window:
         return np.column_stack([linear, turn @ (low + high) / 2 - linear @ [_SAMPLES / 2, _SAMPLES / 2]])
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
 def sampled(features: np.ndarray, to_features: np.ndarray) -> np.ndarray:
-    """A window (16, 16, C) of a feature map (H, W, C), bilinear, zero outside."""
-    y, x = np.mgrid[:_SAMPLES, :_SAMPLES] + 0.5
-    x, y = np.einsum("ij,jrc->irc", to_features[:, :2], [x, y]) + to_features[:, 2, None, None] - 0.5
-    height, width = features.shape[:2]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    left, top = (np.clip(np.floor(v), 0, n - 2).astype(int) for v, n in ((x, width), (y, height)))
-    u, v = (x - left)[..., None].astype(np.float32), (y - top)[..., None].astype(np.float32)
-    upper = (1 - u) * features[top, left] + u * features[top, left + 1]
-    lower = (1 - u) * features[top + 1, left] + u * features[top + 1, left + 1]
-    return np.where(inside[..., None], (1 - v) * upper + v * lower, np.float32(0))
+    """A window (16, 16, C) of a feature map (H, W, C) float32, bilinear, zero outside."""
+    height, width, channels = features.shape
+    window = np.zeros((_SAMPLES, _SAMPLES, channels), dtype=np.float32)
+    for row in range(_SAMPLES):
+        for column in range(_SAMPLES):
+            x = to_features[0, 0] * (column + 0.5) + to_features[0, 1] * (row + 0.5) + to_features[0, 2] - 0.5
+            y = to_features[1, 0] * (column + 0.5) + to_features[1, 1] * (row + 0.5) + to_features[1, 2] - 0.5
+            if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+                continue
+            left, top = min(int(x), width - 2), min(int(y), height - 2)
+            u, v = np.float32(x - left), np.float32(y - top)
+            for c in range(channels):
+                upper = (1 - u) * features[top, left, c] + u * features[top, left + 1, c]
+                lower = (1 - u) * features[top + 1, left, c] + u * features[top + 1, left + 1, c]
+                window[row, column, c] = (1 - v) * upper + v * lower
+    return window
 
 
 # The orders of the points are facts of the network file (its outputs), as MediaPipe's documentation lists them: contour

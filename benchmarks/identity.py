@@ -1,0 +1,101 @@
+"""Whether a shape is the person's: photographs of one person against others', and against their own mirror images.
+
+    .venv/bin/python -m benchmarks.identity FOLDER
+
+FOLDER holds a folder of photographs for every person, as *Labeled Faces in the Wild* does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.camera import Camera
+from extreme3d_ros.errors import InputError
+from extreme3d_ros.face_model import FaceModel, load_face_model
+from extreme3d_ros.face_model.mirror_image import MirrorImage
+from extreme3d_ros.input.images import read_image
+from extreme3d_ros.records import Frame
+from extreme3d_ros.stages.crop import FaceCrop
+from extreme3d_ros.stages.detection import Detection
+from extreme3d_ros.stages.foundation import FoundationFit
+from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK
+
+#: Photographs are shrunk to this longer side.
+_LONGEST = 1280
+
+
+class Shapes:
+    """The shape coefficients (99,) of the largest face of a photograph, None where there is none."""
+
+    def __init__(self, model: FaceModel, network: Path):
+        self._detection, self._crop = Detection(), FaceCrop(model)
+        self._foundation = FoundationFit(model, network=network)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray | None:
+        faces = self._detection(image)
+        if not faces:
+            return None
+        frame = Frame(image, Camera.assumed(image.shape[1], image.shape[0]))
+        return self._foundation(frame, faces[0], self._crop(frame, faces[0]))[1].shape
+
+
+def measure(folder: Path, network: Path) -> dict:
+    """Photographs and persons seen; mean cosine between shapes of the same person, of two persons, and between a shape
+    and the mirrored shape of the mirrored photograph; and how often a pair of one person is more alike than a pair of
+    two (the area under the ROC curve; 0.5 is chance)."""
+    model = load_face_model()
+    count = len(model.shape_modes)
+    shapes, flip = Shapes(model, network), MirrorImage(model).coefficients[:count, :count]
+    persons, found, back = [], [], []
+    for path in sorted(folder.glob("*/*")):
+        image = _shrunk(read_image(path))
+        shape, other = shapes(image), shapes(np.ascontiguousarray(image[:, ::-1]))
+        if shape is not None and other is not None:
+            persons.append(path.parent.name)
+            found.append(shape)
+            back.append(flip @ other)
+    if len(set(persons)) < 2:
+        raise InputError(f"{folder} shows fewer than two persons: it must hold a folder of photographs for each")
+    alike = _cosines(np.stack(found))
+    one, two = np.triu_indices(len(persons), 1)
+    same = np.array(persons)[one] == np.array(persons)[two]
+    pairs = alike[one, two]
+    greater = (pairs[same][:, None] > pairs[~same]).mean()
+    mirror = [float(_cosines(np.stack(pair))[0, 1]) for pair in zip(found, back)]
+    return {
+        "photographs": len(persons),
+        "persons": len(set(persons)),
+        "same_person": float(pairs[same].mean()),
+        "two_persons": float(pairs[~same].mean()),
+        "roc_area": float(greater),
+        "mirrored": float(np.mean(mirror)),
+    }
+
+
+def _cosines(shapes):
+    unit = shapes / np.linalg.norm(shapes, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
+def _shrunk(image):
+    scale = _LONGEST / max(image.shape[:2])
+    return image if scale >= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.identity", description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another foundation network")
+    arguments = parser.parse_args()
+    print(json.dumps(measure(arguments.folder, arguments.network), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""A face seen in a mirror: what becomes of MediaPipe's points and of the coefficients."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from extreme3d_ros.face_model.model import FaceModel
+
+
+class MirrorImage:
+    """twins: (468,) of MediaPipe's points, which lies where in the mirror; coefficients: (K, K) float32, from a face's
+    (shape, then expression) to those of its mirror image."""
+
+    def __init__(self, model: FaceModel):
+        places = model.landmarks468.on(model.faces, model.mean)
+        self.twins = cKDTree(places).query(places * [-1.0, 1.0, 1.0])[1]
+        shape, expression = (_mirrored(modes, model.mirror) for modes in (model.shape_modes, model.expression_modes))
+        count = len(shape) + len(expression)
+        self.coefficients = np.zeros((count, count), np.float32)
+        self.coefficients[: len(shape), : len(shape)] = shape
+        self.coefficients[len(shape) :, len(shape) :] = expression
+
+
+def _mirrored(modes, mirror):
+    """(K, K): coefficients to those of the mirror image, by least squares."""
+    flat = modes.reshape(len(modes), -1)
+    other = (modes[:, mirror] * np.float32([-1, 1, 1])).reshape(len(modes), -1)
+    return np.linalg.solve((flat @ flat.T).astype(np.float64), (flat @ other.T).astype(np.float64))

@@ -1,0 +1,214 @@
+"""The identity network of the CVPR 2018 release (INTEROP.md) made an ONNX file: `shape_model.pth`, a whole pickled
+module, and `shape_mean.npz`, its mean image."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import tempfile
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model.npz import BROKEN, read_npz
+from extreme3d_ros.networks.importers.process import BrokenCheckpoint, Checkpoint, read_checkpoint
+from extreme3d_ros.networks.importers.unpickling import LARGEST
+
+WEIGHTS, MEAN = "shape_model.pth", "shape_mean.npz"
+#: How far ONNX Runtime's result may lie from PyTorch's, as a part of the largest coefficient (or of 1).
+TOLERANCE = 1e-3
+
+_SIZE = 224
+_OPSET = 17
+#: What a file's layers may say of themselves; hardly a layer has more.
+_TAKEN, _MOST = ("stride", "padding", "dilation", "eps"), 8
+#: Pooling has no weights that would show a difference: what our network does, and torchvision's does alike.
+_POOLS = {"maxpool": {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": 0}, "avgpool": {"kernel_size": 7}}
+
+
+def import_shape2018(path: Path | str, make=None) -> bytes:
+    """The ONNX file of a checkpoint: a folder that holds both files, or WEIGHTS with MEAN beside it.
+
+    make: of a mean image the network that the weights are for; None: the published one. Raises ModelFileError.
+    """
+    path = Path(path)
+    weights = path / WEIGHTS if path.is_dir() else path
+    try:
+        digest = _announce(weights)
+        _require_packages()
+        mean = _read_mean(weights.with_name(MEAN))
+        network = _network(read_checkpoint(weights), mean, make)
+        return _checked(network, _onnx(network, _origin(weights, digest)))
+    except FileNotFoundError as error:
+        wanted = f"give the CVPR 2018 release's {WEIGHTS}, with {MEAN} beside it, or their folder"
+        raise ModelFileError(f"no {error.filename}: {wanted}") from None
+    except (OSError, BrokenCheckpoint) as error:
+        wanted = f"give the CVPR 2018 release's {WEIGHTS}"
+        raise ModelFileError(f"{weights} cannot be imported as shape2018 ({error}): {wanted}") from None
+
+
+def _announce(path: Path) -> str:
+    """Says on stderr what is about to be read; gives its SHA-256."""
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise BrokenCheckpoint(f"it has more than {LARGEST >> 20} MB")
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    print(
+        f"reading {path} ({size / 1e6:.1f} MB, SHA-256 {digest.hexdigest()}): a pickle, read in a process of its own "
+        "which runs nothing of it",
+        file=sys.stderr,
+    )
+    return digest.hexdigest()
+
+
+def _require_packages() -> None:
+    missing = [name for name in ("torch", "onnx", "onnxruntime") if not find_spec(name)]
+    if missing:
+        remedy = "pip install 'extreme3d_ros[importers]'"
+        raise ModelFileError(f"importing a network needs {', '.join(missing)}: {remedy}")
+
+
+def _read_mean(path: Path) -> np.ndarray:
+    """(3, 224, 224) float32, BGR 0..255, of the file's only array, whatever its name: also (224, 224, 3) or (3,)."""
+    try:
+        arrays = read_npz(path)
+    except FileNotFoundError:
+        raise
+    except BROKEN as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise BrokenCheckpoint(f"{path.name} is not readable: {reason}") from None
+    if len(arrays) != 1:
+        raise BrokenCheckpoint(f"{path.name} holds {len(arrays)} arrays, not the mean image alone")
+    (mean,) = arrays.values()
+    if mean.shape == (_SIZE, _SIZE, 3):
+        mean = mean.transpose(2, 0, 1)
+    elif mean.shape == (3,):
+        mean = np.tile(mean[:, None, None], (1, _SIZE, _SIZE))
+    if mean.shape != (3, _SIZE, _SIZE) or mean.dtype.kind not in "fiu":
+        raise BrokenCheckpoint(f"the mean in {path.name} has the shape {mean.shape}, type {mean.dtype}")
+    # A mean of pixels in 0..1 would pass unseen, and the coefficients be wrong.
+    if not (np.isfinite(mean).all() and mean.min() >= 0 and 1 < mean.max() <= 255):
+        raise BrokenCheckpoint(f"the mean in {path.name} is no mean of images in 0..255")
+    return np.ascontiguousarray(mean, np.float32)
+
+
+def _network(checkpoint: Checkpoint, mean: np.ndarray, make):
+    """The network with a checkpoint's weights, ready to run."""
+    import torch
+
+    from extreme3d_ros.networks.shape import IdentityNetwork
+
+    torch_mean = torch.from_numpy(mean)
+    network = (make(torch_mean) if make else IdentityNetwork(mean=torch_mean)).eval()
+    prefix = _prefix(checkpoint.tensors)
+    tensors = {name.removeprefix(prefix): array for name, array in checkpoint.tensors.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # PyTorch before 0.4.1 has none
+    _check_fit(tensors, wanted, counters)
+    # A copy: the arrays of a file may be read-only.
+    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
+    network.load_state_dict(state | {name: torch.tensor(0) for name in counters})
+    _take_settings(network, {name.removeprefix(prefix): value for name, value in checkpoint.settings.items()})
+    return network
+
+
+def _prefix(tensors) -> str:
+    """What stands before the network's own names, `module.` for one."""
+    first = "conv1.weight"
+    before = [name.removesuffix(first) for name in tensors if name == first or name.endswith(f".{first}")]
+    return min(before, key=len, default="")
+
+
+def _check_fit(tensors, wanted, counters) -> None:
+    """Raises BrokenCheckpoint, naming the first tensors that are missing, too many, or of another shape."""
+    missing = [name for name in wanted if name not in tensors and name not in counters]
+    strange = [name for name in tensors if name not in wanted]
+    if missing or strange:
+        parts = [f"{kind} {_few(names)}" for kind, names in (("without", missing), ("with", strange)) if names]
+        raise BrokenCheckpoint(f"it is no ResNet-101 with torchvision's names: {' and '.join(parts)}")
+    for name, array in tensors.items():
+        if array.shape != wanted[name]:
+            raise BrokenCheckpoint(f"{name} has the shape {array.shape}, not {wanted[name]}")
+        if not np.isfinite(array).all():
+            raise BrokenCheckpoint(f"{name} is not finite")
+
+
+def _few(names: list[str]) -> str:
+    # A hostile file's names may hold anything, line ends too.
+    shown = ", ".join(ascii(name[:60])[1:-1] for name in names[:3])
+    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _take_settings(network, settings: dict[str, np.ndarray]) -> None:
+    """Gives layers the strides, paddings and the like of the file's own: a network that came from Caffe strides in a
+    block's first convolution, torchvision's in its second, and their weights have the same shapes."""
+    layers = dict(network.named_modules())
+    for name, value in settings.items():
+        layer, _, key = name.rpartition(".")
+        if layer in layers and key in _TAKEN and hasattr(layers[layer], key):
+            if not (0 <= value).all() & (value <= _MOST).all():
+                raise BrokenCheckpoint(f"{_few([name])} is {value.tolist()}")
+            pair = tuple(np.broadcast_to(value.astype(int), 2).tolist())
+            setattr(layers[layer], key, float(value[0]) if key == "eps" else pair)
+        wanted = _POOLS.get(layer, {}).get(key)
+        if wanted is not None and (value != wanted).any():
+            raise BrokenCheckpoint(f"{name} is {value.tolist()}, not {wanted}")
+
+
+def _onnx(network, metadata: dict[str, str]) -> bytes:
+    """The network as an ONNX file: the mean image in it, batch normalisation folded into the convolutions.
+
+    Its weights are in single precision: halves would take half the disk, and hide a wrong export behind their rounding.
+    """
+    import onnx
+    import torch
+
+    data = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        # The exporter that PyTorch would rather have used needs another package, and gives no other file.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        names = {"input_names": ["image"], "output_names": ["shape", "texture"]}
+        try:
+            torch.onnx.export(
+                network, (torch.zeros(1, 3, _SIZE, _SIZE),), data, opset_version=_OPSET, dynamo=False, **names
+            )
+        except RuntimeError as error:
+            raise BrokenCheckpoint(f"its layers do not fit together: {str(error).splitlines()[0]}") from None
+    model = onnx.load_from_string(data.getvalue())
+    onnx.helper.set_model_props(model, metadata)
+    return model.SerializeToString()
+
+
+def _origin(path: Path, digest: str) -> dict[str, str]:
+    return {
+        "name": "shape2018",
+        "origin": f"{path.name} of Tran et al., CVPR 2018, converted by extreme3d_ros",
+        "source_sha256": digest,
+        "input": "image (1, 3, 224, 224) float32: the published 500-pixel face crop at 224 pixels, BGR 0..255",
+        "output": "shape (1, 99) and texture (1, 99) float32: the Basel Face Model's coefficients, standard deviations",
+    }
+
+
+def _checked(network, data: bytes) -> bytes:
+    """The ONNX file, if ONNX Runtime gives what PyTorch gives."""
+    import torch
+
+    image = np.random.default_rng(0).uniform(0, 255, (1, 3, _SIZE, _SIZE)).astype(np.float32)
+    with torch.no_grad():
+        want = torch.cat(network(torch.from_numpy(image)), 1).numpy()
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(data)
+        file.flush()
+        got = OnnxEngine(Path(file.name))(image=image)
+    off = np.abs(np.concatenate([got["shape"], got["texture"]], 1) - want).max()
+    if not off <= TOLERANCE * max(1.0, np.abs(want).max()):
+        raise BrokenCheckpoint(f"ONNX Runtime's result is off PyTorch's by {off:.2g}")
+    return data

@@ -1,0 +1,72 @@
+"""Profiles: which face model and which networks the road runs with.
+
+`default` needs nothing but the package. `extreme3d` is the paper's own route: the Basel Face Model and the published
+identity network (Sec. 3.1), both imported by the user from files that they brought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.folders import models_folder, networks_folder
+
+if TYPE_CHECKING:
+    from extreme3d_ros.face_model import FaceModel
+    from extreme3d_ros.stages.shape_network import ShapeNetwork
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Names of what was imported. face_model: empty for the shipped one; shape_network: empty for none."""
+
+    face_model: str = ""
+    shape_network: str = ""
+
+
+PROFILES = {"default": Profile(), "extreme3d": Profile("bfm2009", "shape2018")}
+
+#: What they are imported from.
+_SOURCES = {"bfm2009": "BaselFaceModel_mod.h5", "shape2018": "shape_model.pth"}
+
+
+def face_model_of(profile: str, path: Path | str = "") -> FaceModel:
+    """A profile's face model, or that of a file if one is named. Raises ModelFileError."""
+    # Imported here: the command line asks this module for the profiles' names before it knows what it will run.
+    from extreme3d_ros.face_model import load_face_model
+    from extreme3d_ros.face_model.model import DEFAULT_MODEL
+
+    name = PROFILES[profile].face_model
+    imported = _imported(profile, models_folder() / f"{name}.npz") if name and not path else None
+    model = load_face_model(path or imported or DEFAULT_MODEL)
+    if name and model.name != name:
+        raise ModelFileError(
+            f"{path} is the face model {model.name}, and profile {profile}'s coefficients are those of {name}: "
+            "leave --face-model or parameter face_model out, or give it the imported one"
+        )
+    return model
+
+
+def shape_network_of(profile: str, model: FaceModel) -> ShapeNetwork | None:
+    """A profile's identity network, for its face model; None where it has none. Raises ModelFileError."""
+    name = PROFILES[profile].shape_network
+    if not name:
+        return None
+    from extreme3d_ros.stages.shape_network import SHAPES, ShapeNetwork
+
+    if len(model.shape_modes) != SHAPES:
+        raise ModelFileError(
+            f"the face model {model.name} has {len(model.shape_modes)} shape modes, and {name} gives {SHAPES}: "
+            f"import the whole one with `extreme3d models import {model.name} {_SOURCES[model.name]}`"
+        )
+    return ShapeNetwork(_imported(profile, networks_folder() / f"{name}.onnx"))
+
+
+def _imported(profile: str, path: Path) -> Path:
+    """The path of an imported file that must be there."""
+    if not path.exists():
+        command = f"extreme3d models import {path.stem} {_SOURCES[path.stem]}"
+        raise ModelFileError(f"profile {profile} needs {path}: make it with `{command}`")
+    return path

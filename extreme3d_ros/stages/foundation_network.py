@@ -1,0 +1,74 @@
+"""What the foundation network says of a face: better points than the detected ones, and who it may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.face_model.fitting import Evidence
+from extreme3d_ros.face_model.mirror_image import MirrorImage
+from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.records import Frame
+from extreme3d_ros.stages.detection.region import Pyramid
+from extreme3d_ros.stages.window import Window, window_about
+
+DEFAULT_NETWORK = Path(__file__).parent.parent / "data" / "foundation.onnx"
+
+
+_FLIP = np.array([-1.0, 1.0, 1.0])
+
+
+class FoundationNetwork:
+    """The network, for one face model: of another than it was trained for it only places the points.
+
+    It is asked twice, the second time about the mirror image, so that a mirrored face gives the mirrored answer.
+    """
+
+    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
+        self._engine = OnnxEngine(path)
+        self._size = self._engine.shapes["window"][1]
+        self._coefficients = len(model.shape_modes) + len(model.expression_modes)
+        self._knows_model = self._engine.metadata["face_model"] == model.name
+        own = model if self._knows_model else load_face_model()
+        self._mean_points = own.landmarks468.on(own.faces, own.mean).astype(np.float64)
+        self._mirror = MirrorImage(own)
+
+    def __call__(self, frame: Frame, points: np.ndarray) -> Evidence:
+        """points: (468, 2) detected, in the frame's pixels. Raises ValueError where no pose explains them."""
+        window = window_about(points, frame.camera, self._mean_points)
+        moved, deviation, mean, spread = self._ask(frame.image, window)
+        better = points + significance(moved, deviation) * moved @ window.region.to_image(1)[:, :2].T
+        if not self._knows_model:
+            mean, spread = np.zeros(self._coefficients), np.ones(self._coefficients)
+        return Evidence(better, deviation * window.region.side, mean, spread)
+
+    def _ask(self, image: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Correction (468, 2) and deviation (468,) of the points in sides of the window; the coefficients' mean and
+        spread (K,)."""
+        patch, twins = Pyramid(image).patch(window.region, self._size), self._mirror.twins
+        residual = [window.residual, window.residual[twins] * _FLIP[:2]]
+        rotation = [window.rotation, _FLIP[:, None] * window.rotation * _FLIP]
+        found = self._engine(
+            window=np.stack([patch, patch[:, ::-1]]),
+            residual=np.asarray(residual, np.float32),
+            rotation=np.asarray(rotation, np.float32),
+        )
+        one, other = ({name: value[i].astype(np.float64) for name, value in found.items()} for i in (0, 1))
+        moved = 0.5 * (one["moved"] + other["moved"][twins] * _FLIP[:2])
+        deviation = np.exp(0.5 * (one["point_scatter"] + other["point_scatter"][twins]))
+        mean = 0.5 * (one["coefficients"] + self._mirror.coefficients @ other["coefficients"])
+        spread = np.exp(np.minimum(0.5 * (one["coefficient_scatter"] + other["coefficient_scatter"]), 0.0))
+        return moved, deviation, mean, spread
+
+
+def significance(moved: np.ndarray, deviation: np.ndarray) -> float:
+    """0..1: how much of a correction (468, 2) to take whose deviation along either axis is (468,).
+
+    The less it exceeds its own uncertainty, the less (James and Stein 1961): the detector has learned from photographs,
+    the network from renders only.
+    """
+    size = (moved**2).sum(1).mean()
+    return max(0.0, 1.0 - 2 * (deviation**2).mean() / max(size, 1e-12))

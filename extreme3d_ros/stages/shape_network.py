@@ -1,0 +1,58 @@
+"""Identity from the image itself (Sec. 3.1): the published network's shape coefficients of a face crop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.records import CROP_SIZE, Crop
+
+#: Shape coefficients that the network gives.
+SHAPES = 99
+_SIZE = 224
+_INPUT = {"image": (1, 3, _SIZE, _SIZE)}
+_PUBLISHED_SIZE = 500
+_MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
+
+
+class ShapeNetwork:
+    """The network of an ONNX file that `extreme3d models import shape2018` has made."""
+
+    def __init__(self, path: Path):
+        """Raises ModelFileError where the file is missing, broken or another network."""
+        self._engine = OnnxEngine(path)
+        if not self._sound():
+            remedy = "make it with `extreme3d models import shape2018`"
+            raise ModelFileError(f"{path} is no sound identity network of this package: {remedy}")
+
+    def __call__(self, crop: Crop) -> np.ndarray:
+        """alpha of Eq. 1, (99,) float64, in standard deviations."""
+        (alpha,) = self._engine(image=network_input(crop.image))["shape"]
+        return alpha.astype(np.float64)
+
+    @property
+    def origin(self) -> str:
+        """Where its weights are from, as its file says."""
+        return self._engine.metadata.get("origin", "of unknown origin")
+
+    def _sound(self) -> bool:
+        """Whether it takes a crop and gives coefficients; the first run also readies ONNX Runtime's memory."""
+        if self._engine.shapes != _INPUT or "shape" not in self._engine.outputs:
+            return False
+        shape = self._engine(image=np.zeros(_INPUT["image"], np.float32))["shape"]
+        return shape.shape == (1, SHAPES) and bool(np.isfinite(shape).all())
+
+
+def network_input(image: np.ndarray) -> np.ndarray:
+    """(1, 3, 224, 224) float32, BGR 0..255, of a crop's image (512, 512, 3): the published crop of 500 within it.
+
+    Averaged over areas: where 500 pixels become 224, interpolation between two would leave some unseen, and let noise
+    and fine texture through that change from frame to frame.
+    """
+    published = image[_MARGIN : _MARGIN + _PUBLISHED_SIZE, _MARGIN : _MARGIN + _PUBLISHED_SIZE]
+    small = cv2.resize(published, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32)

@@ -1,0 +1,1 @@
+"""The foundation network: renders, loss, training, export. `python -m training.foundation --help`."""

@@ -1,0 +1,115 @@
+"""Rendered heads as the runtime sees them: detected, cut out, with the truth beside them; kept as files of 500."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.stages.detection import Detection
+from extreme3d_ros.stages.detection.region import Pyramid
+from extreme3d_ros.stages.window import window_about
+from training.faces.generator import FaceGenerator, Rendered, Wish
+
+#: Side of the kept windows, in pixels and in sides of the network's window: room to shift and turn it in training.
+KEPT_SIZE, KEPT_SIDE = 160, 1.25
+_PICTURE = (288, 288)
+_IN_A_FILE = 500
+#: Detections whose middle lies farther from the face's than this, in its size, found something else.
+_ELSEWHERE = 0.6
+
+
+class Coefficients:
+    """The face model's coefficients of a known face, by least squares."""
+
+    def __init__(self, model: FaceModel):
+        self._mean = model.mean
+        self._bases = [m.reshape(len(m), -1).astype(np.float64) for m in (model.shape_modes, model.expression_modes)]
+        self._inverse = [np.linalg.inv(modes @ modes.T) for modes in self._bases]
+
+    def __call__(self, made: Rendered) -> np.ndarray:
+        """(S + E,) shape and expression."""
+        ours, neutral = ((v.astype(np.float64) - made.t) @ made.R for v in (made.vertices, made.neutral))
+        offsets = ((neutral - self._mean).ravel(), (ours - neutral).ravel())
+        return np.concatenate([inv @ (base @ off) for inv, base, off in zip(self._inverse, self._bases, offsets)])
+
+
+class UprightDetection(Detection):
+    """Without the long search in turned images and in parts: heads stand upright here and are near enough."""
+
+    def _turned(self, image, doubtful):
+        return [next(iter(super()._turned(image, doubtful)))]
+
+
+class Observer:
+    """Renders, detects and cuts out."""
+
+    def __init__(self):
+        self._generator, self._detection = FaceGenerator(), UprightDetection()
+        self._model = self._generator.heads.model
+        self._coefficients = Coefficients(self._model)
+        self._mean_points = self._model.landmarks468.on(self._model.faces, self._model.mean).astype(np.float64)
+
+    def __call__(self, seed: int) -> dict[str, np.ndarray] | None:
+        """One head, or None where it isn't found. window: (160, 160, 3) uint8 BGR; to_image: (2, 3) window's 0..1 to
+        the picture; points: (468, 2) detected and truth: (468, 3) their places on the head, camera frame; R, t, K;
+        coefficients (S + E,); share: hidden part; score: the detection's."""
+        made = self._generator(seed, _wish(seed))
+        truth = self._model.landmarks468.on(self._model.faces, made.vertices.astype(np.float64))
+        seen = made.camera.project(truth)
+        size = np.ptp(seen, axis=0).max()
+        faces = self._detection(made.image)
+        faces = [f for f in faces if np.linalg.norm(f.points.mean(0) - seen.mean(0)) < _ELSEWHERE * size]
+        if not faces:
+            return None
+        region = window_about(faces[0].points, made.camera, self._mean_points).region
+        kept = replace(region, side=region.side * KEPT_SIDE)
+        return {
+            "window": Pyramid(made.image).patch(kept, KEPT_SIZE),
+            "to_image": kept.to_image(1),
+            "points": faces[0].points.astype(np.float32),
+            "truth": truth.astype(np.float32),
+            "R": made.R,
+            "t": made.t,
+            "K": made.camera.K,
+            "coefficients": self._coefficients(made).astype(np.float32),
+            "share": np.float32(made.share),
+            "score": np.float32(faces[0].score),
+        }
+
+
+def _wish(seed: int) -> Wish:
+    """A third clear, a third wearing or holding something, a third hidden up to half."""
+    rng = np.random.default_rng([seed, 99])
+    share = (0.0, None, rng.uniform(0.1, 0.5))[seed % 3]
+    kind = None if seed % 3 != 1 else str(rng.choice(["hand", "sunglasses", "glasses", "mask", "scarf", "thing"]))
+    return Wish(size=_PICTURE, share=share, kind=kind, most_pitch=25.0, roll_deviation=8.0)
+
+
+@lru_cache(1)
+def _observer() -> Observer:
+    return Observer()
+
+
+def _file(job: tuple[Path, int]) -> Path:
+    folder, first = job
+    path = folder / f"{first:08d}.npz"
+    if not path.exists():
+        rows = [row for row in map(_observer(), range(first, first + _IN_A_FILE)) if row]
+        written = path.with_suffix(".part.npz")
+        np.savez(written, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        written.rename(path)
+    return path
+
+
+def make(folder: Path, first: int, count: int, processes: int):
+    """Files of the seeds first, first + 1, ... (those already there are kept); yields each as it is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(folder, seed) for seed in range(first, first + count, _IN_A_FILE)]
+    with get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(_file, jobs)
