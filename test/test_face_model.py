@@ -267,4 +267,8 @@ def test_our_surface_lies_on_ict_s(model):
         theirs = data["neutral"][data["landmarks68"]] / 100
     ours = model.landmarks68.on(model.faces, model.mean)
     offset = ours - theirs
-    assert np.linalg.norm(offset - np.median(offset, axis=0), axis=1).max() < 2e-3
+    offset -= np.median(offset, axis=0)
+    brows = np.arange(17, 27)
+    assert np.linalg.norm(np.delete(offset, brows, axis=0), axis=1).max() < 2e-3
+    # Theirs run along the brows' upper edge, ours along the middle of the hair.
+    assert (offset[brows, 1] < 5e-4).all() and -4e-3 < offset[brows, 1].mean() < -1e-3

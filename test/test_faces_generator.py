@@ -48,7 +48,8 @@ def test_both_topologies_and_the_pose_agree(generator):
     made = generator(5, Wish(size=SMALL, share=0.0))
     ours = MODEL.landmarks68.on(MODEL.faces, made.vertices)
     theirs = made.skin[generator.heads.ict.landmarks68]
-    assert np.linalg.norm(ours - theirs, axis=1).max() < 3e-3
+    brows = np.arange(17, 27)  # in the middle of the hair, not along its upper edge
+    assert np.linalg.norm(np.delete(ours - theirs, brows, axis=0), axis=1).max() < 3e-3
     in_model = (made.neutral - made.t) @ made.R
     assert np.linalg.norm((in_model - MODEL.mean).mean(0)) < 3e-3  # rigidly aligned to the mean
     assert np.linalg.det(made.R) == pytest.approx(1)
