@@ -18,6 +18,8 @@ from extreme3d_ros.stages.window import Window, window_about
 DEFAULT_NETWORK = Path(__file__).parent.parent / "data" / "foundation.onnx"
 
 
+#: From the first to the second yaw (degrees) detected points become doubtful.
+_TURNED = 20.0, 45.0
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -40,7 +42,8 @@ class FoundationNetwork:
         """points: (468, 2) detected, in the frame's pixels. Raises ValueError where no pose explains them."""
         window = window_about(points, frame.camera, self._mean_points)
         moved, deviation, mean, spread = self._ask(frame.image, window)
-        better = points + significance(moved, deviation) * moved @ window.region.to_image(1)[:, :2].T
+        doubt = 1 - trusted(window.rotation) * (1 - significance(moved, deviation))
+        better = points + doubt * moved @ window.region.to_image(1)[:, :2].T
         if not self._knows_model:
             mean, spread = np.zeros(self._coefficients), np.ones(self._coefficients)
         return Evidence(better, deviation * window.region.side, mean, spread)
@@ -62,6 +65,13 @@ class FoundationNetwork:
         mean = 0.5 * (one["coefficients"] + self._mirror.coefficients @ other["coefficients"])
         spread = np.exp(np.minimum(0.5 * (one["coefficient_scatter"] + other["coefficient_scatter"]), 0.0))
         return moved, deviation, mean, spread
+
+
+def trusted(rotations: np.ndarray) -> np.ndarray:
+    """0..1: how far to believe detected points of heads with these rotations (..., 3, 3), from the model's frame to
+    axes right, down and away: the more they are turned, the less."""
+    yaw = np.degrees(np.arctan2(np.abs(rotations[..., 0, 2]), -rotations[..., 2, 2]))
+    return np.clip((_TURNED[1] - yaw) / (_TURNED[1] - _TURNED[0]), 0, 1)
 
 
 def significance(moved: np.ndarray, deviation: np.ndarray) -> float:

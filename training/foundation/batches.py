@@ -12,6 +12,7 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.mirror_image import MirrorImage
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.stages.detection.region import Region
+from extreme3d_ros.stages.foundation_network import trusted
 from extreme3d_ros.stages.window import window_about
 from training.foundation.renders import KEPT_SIZE
 
@@ -19,8 +20,6 @@ from training.foundation.renders import KEPT_SIZE
 _HELD_OUT_FILES = 3
 #: Share of the face above which it counts as hidden, and below which as clear.
 _HIDDEN, _CLEAR = 0.2, 0.02
-#: From the first to the second yaw (degrees) detected points become doubtful.
-_TURNED = 20.0, 45.0
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,7 @@ def sure(samples: Samples) -> np.ndarray:
     On photographs such points are right, and the model's points are embedded where they lie. To undo the errors that
     they have on renders would be to learn the renders.
     """
-    forward = samples.R[:, :, 2]
-    yaw = np.degrees(np.arctan2(np.abs(forward[:, 0]), -forward[:, 2]))
-    return np.where(samples.share < _CLEAR, np.clip((_TURNED[1] - yaw) / (_TURNED[1] - _TURNED[0]), 0, 1), 0.0)
+    return np.where(samples.share < _CLEAR, trusted(samples.R), 0.0)
 
 
 class Batches:
