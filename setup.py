@@ -39,8 +39,9 @@ setup(
         "ros": ROS,
         "demo": ["scikit-image>=0.22"],
         "test": ["pytest>=7", "hypothesis>=6", "scikit-image>=0.22"],
-        # h5py: face models in HDF5 and MATLAB 7.3 files; the others: published networks
-        "importers": ["h5py>=3.8", "torch>=2.2", "onnx>=1.15,<1.23"],  # later ones ask for another protobuf than MediaPipe
+        # h5py: face models in HDF5 and MATLAB 7.3 files; the others: published networks. ONNX from 1.23 on asks for
+        # another protobuf than MediaPipe.
+        "importers": ["h5py>=3.8", "torch>=2.2", "onnx>=1.15,<1.23"],
         "training": ["torch>=2.2", "onnx>=1.15,<1.23"],
     },
     entry_points={
