@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -158,16 +159,17 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
         if rclpy.ok():  # else a signal took the context from under a node that was still being made
             raise
     finally:
-        if node is not None:
-            _take_down(node)
-        rclpy.try_shutdown()
+        _take_down(node)
     return 0
 
 
-def _take_down(node: Node) -> None:
+def _take_down(node: Node | None) -> None:
     try:
         if hasattr(node, "close"):
             node.close()
-        node.destroy_node()
-    except KeyboardInterrupt:  # an impatient second Ctrl-C
-        pass
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    except KeyboardInterrupt:  # an impatient second Ctrl-C, or a launcher's beside the terminal's
+        rclpy.try_shutdown()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to end but the interpreter
