@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Callable
@@ -32,6 +33,21 @@ class Plan:
     device: str
     checkpoint: Path
     log: Path
+
+
+def plan_of(arguments: argparse.Namespace, name: str, size: int, rate: float) -> Plan:
+    """The plan of a command's options; name: of the files in its folder."""
+    return Plan(
+        backbone=arguments.backbone,
+        size=size,
+        epochs=arguments.epochs,
+        batch=arguments.batch,
+        rate=rate,
+        workers=arguments.processes,
+        device=arguments.device,
+        checkpoint=arguments.folder / f"{name}.pth",
+        log=arguments.folder / f"{name}.jsonl",
+    )
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,8 @@ from extreme3d_ros.stages.detection.region import Pyramid
 from extreme3d_ros.stages.window import Window, window_about
 
 DEFAULT_NETWORK = Path(__file__).parent.parent / "data" / "foundation.onnx"
-
-
 #: From the first to the second yaw (degrees) detected points become doubtful.
 _TURNED = 20.0, 45.0
-_FLIP = np.array([-1.0, 1.0, 1.0])
 
 
 class FoundationNetwork:
@@ -51,18 +48,18 @@ class FoundationNetwork:
     def _ask(self, image: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Correction (468, 2) and deviation (468,) of the points in sides of the window; the coefficients' mean and
         spread (K,)."""
-        patch, twins = Pyramid(image).patch(window.region, self._size), self._mirror.twins
-        residual = [window.residual, window.residual[twins] * _FLIP[:2]]
-        rotation = [window.rotation, _FLIP[:, None] * window.rotation * _FLIP]
+        patch, mirror = Pyramid(image).patch(window.region, self._size), self._mirror
+        residual = [window.residual, mirror.offsets(window.residual)]
+        rotation = [window.rotation, mirror.rotation(window.rotation)]
         found = self._engine(
             window=np.stack([patch, patch[:, ::-1]]),
             residual=np.asarray(residual, np.float32),
             rotation=np.asarray(rotation, np.float32),
         )
         one, other = ({name: value[i].astype(np.float64) for name, value in found.items()} for i in (0, 1))
-        moved = 0.5 * (one["moved"] + other["moved"][twins] * _FLIP[:2])
-        deviation = np.exp(0.5 * (one["point_scatter"] + other["point_scatter"][twins]))
-        mean = 0.5 * (one["coefficients"] + self._mirror.coefficients @ other["coefficients"])
+        moved = 0.5 * (one["moved"] + mirror.offsets(other["moved"]))
+        deviation = np.exp(0.5 * (one["point_scatter"] + other["point_scatter"][mirror.twins]))
+        mean = 0.5 * (one["coefficients"] + mirror.coefficients @ other["coefficients"])
         spread = np.exp(np.minimum(0.5 * (one["coefficient_scatter"] + other["coefficient_scatter"]), 0.0))
         return moved, deviation, mean, spread
 

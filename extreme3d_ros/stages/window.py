@@ -3,17 +3,17 @@ the points lie about those of the mean face, posed as they are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.fitting import pose_by_points
+from extreme3d_ros.stages.detection.mesh import around
 from extreme3d_ros.stages.detection.region import Region
 
 #: Side of the window in those of the square about the points.
 _MARGIN = 1.6
-_OUTER_EYE_CORNERS = (33, 263)
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,10 @@ def window_about(points: np.ndarray, camera: Camera, mean_points: np.ndarray) ->
     Raises ValueError where no pose explains the points.
     """
     R, t = pose_by_points(mean_points, points, camera)
-    across = points[_OUTER_EYE_CORNERS[1]] - points[_OUTER_EYE_CORNERS[0]]
-    angle = float(np.arctan2(across[1], across[0]))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turned = points @ turn
-    low, high = turned.min(0), turned.max(0)
-    side = max(_MARGIN * float((high - low).max()), 1.0)
-    centre = turn @ (low + high) / 2 + 0.5
-    residual = (points - camera.project(mean_points @ R.T + t)) @ turn / side
+    region = around(points + 0.5, _MARGIN)
+    region = replace(region, side=max(region.side, 1.0))
+    to_window = np.linalg.inv(region.to_image(1)[:, :2])
+    residual = (points - camera.project(mean_points @ R.T + t)) @ to_window.T
     level = np.eye(3)
-    level[:2, :2] = turn.T
-    return Window(Region(*map(float, centre), side, angle), residual, level @ R)
+    level[:2, :2] = region.side * to_window
+    return Window(region, residual, level @ R)

@@ -14,7 +14,8 @@ from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.networks.foundation import BACKBONES
 from training.foundation import renders
 from training.foundation.export import export
-from training.foundation.train import Plan, train
+from training.foundation.train import train
+from training.loop import plan_of
 
 #: Of the renders; other scripts take those below.
 _FIRST_SEED = 10_000
@@ -39,17 +40,7 @@ def main():
         files.append(file)
         print(f"renders: {file}", flush=True)
     name = f"{arguments.backbone}-{arguments.size}"
-    plan = Plan(
-        backbone=arguments.backbone,
-        size=arguments.size,
-        epochs=arguments.epochs,
-        batch=arguments.batch,
-        rate=arguments.rate,
-        workers=arguments.processes,
-        device=arguments.device,
-        checkpoint=arguments.folder / f"{name}.pth",
-        log=arguments.folder / f"{name}.jsonl",
-    )
+    plan = plan_of(arguments, name, arguments.size, arguments.rate)
     model = load_face_model()
     network, figures = train(plan, model, sorted(files))
     out = arguments.out or arguments.folder / f"{name}.onnx"

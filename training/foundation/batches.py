@@ -138,9 +138,8 @@ class Batches:
         return window, *others
 
     def _mirrored(self, residual, rotation, errors, aims, coefficients):
-        flip = np.float32([-1, 1, 1])
-        residual, errors, aims = (part[self._mirror.twins] * flip[:2] for part in (residual, errors, aims))
-        return residual, flip[:, None] * rotation * flip, errors, aims, self._mirror.coefficients @ coefficients
+        residual, errors, aims = map(self._mirror.offsets, (residual, errors, aims))
+        return residual, self._mirror.rotation(rotation), errors, aims, self._mirror.coefficients @ coefficients
 
     def _view(self, row, detected, K):
         """One sample through the window about detected points (468, 2), in the kept window's pixels."""

@@ -40,7 +40,7 @@ class Coefficients:
 
 
 class UprightDetection(Detection):
-    """Without the long search in turned images and in parts: heads stand upright here and are near enough."""
+    """Without the long search in turned images: heads stand upright here."""
 
     def _turned(self, image, doubtful):
         return [next(iter(super()._turned(image, doubtful)))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from extreme3d_ros.face_model import load_face_model
-from training.loop import Plan
+from training.loop import plan_of
 from training.paper.lessons import BACKBONES, lesson_of
 from training.paper.train import export, train
 
@@ -33,17 +33,7 @@ def main():
     model = load_face_model()
     lesson = lesson_of(arguments.what, model)
     name = f"{arguments.what}-{arguments.backbone}"
-    plan = Plan(
-        backbone=arguments.backbone,
-        size=lesson.size,
-        epochs=arguments.epochs,
-        batch=arguments.batch,
-        rate=arguments.rate or lesson.rate,
-        workers=arguments.processes,
-        device=arguments.device,
-        checkpoint=arguments.folder / f"{name}.pth",
-        log=arguments.folder / f"{name}.jsonl",
-    )
+    plan = plan_of(arguments, name, lesson.size, arguments.rate or lesson.rate)
     network, figures = train(plan, lesson, model, files)
     out = arguments.out or arguments.folder / f"{name}.onnx"
     export(network, lesson, model, figures, out)

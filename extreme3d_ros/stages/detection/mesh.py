@@ -19,6 +19,7 @@ from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
 _SIZE, _FEATURES = 192, 48
 _POINTS, _MAP, _FLAG = b"output_mesh", b"p_re_lu_3", b"conv_faceflag"
 _TONES = Tones(1 / 255)
+_MARGIN = 1.5
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ class MeshNetwork:
             points[window.points, :2] = placed / scale
 
 
-def around(points: np.ndarray) -> Region:
-    """The region that the network wants to see of a face whose points (468, 2) are roughly known."""
+def around(points: np.ndarray, margin: float = _MARGIN) -> Region:
+    """The region about a face whose points (468, 2) are roughly known, eyes level; margin: its side in those of the
+    square about the points, by default what the network wants to see."""
     across = points[263] - points[33]
     angle = float(np.arctan2(across[1], across[0]))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = points @ turn
     low, high = turned.min(0), turned.max(0)
-    return Region(*map(float, turn @ (low + high) / 2), 1.5 * float((high - low).max()), angle)
+    return Region(*map(float, turn @ (low + high) / 2), margin * float((high - low).max()), angle)
