@@ -86,6 +86,8 @@ def test_doubtful_points_give_way():
     known = evidence(points)
     fit = FITTER(Evidence(points, np.where(bad, 100.0, known.deviation), known.mean, known.spread), CAMERA)
     assert np.degrees(Rotation.from_matrix(fit.R @ LOOKING_AT_THE_CAMERA).magnitude()) < 0.5
+    equal = FITTER(known, CAMERA)
+    assert np.linalg.norm(fit.t - [0, 0, 0.6]) < 0.3 * np.linalg.norm(equal.t - [0, 0, 0.6])
 
 
 def test_nonsense_points_give_no_monster():
