@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
-
 import numpy as np
 
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
-from extreme3d_ros.records import VISIBLE, Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
-from extreme3d_ros.stages.bump import ShapeFromShading
+from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.hole_filling import MirrorFilling
-from extreme3d_ros.stages.occlusion import SkinSegmenter
+from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingLayers
 from extreme3d_ros.stages.shape_network import ShapeNetwork
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
 from extreme3d_ros.stages.surface import SurfaceRaster
 from extreme3d_ros.stages.zipper import finish, visible_surface
+from extreme3d_ros.timing import timed
+
+LayersMaker = NetworkLayers | PublishedLayers | ShadingLayers
 
 
 class FastPath:
-    """detection - crop - foundation - raster - occlusion - bump, for every frame."""
+    """detection - crop - foundation - raster - bump and occlusion, for every frame."""
 
-    def __init__(self, model: FaceModel, shape_network: ShapeNetwork | None = None):
-        """shape_network: a published one that gives the identity; None: the package's own road."""
+    def __init__(self, model: FaceModel, shape_network: ShapeNetwork | None = None, layers: LayersMaker | None = None):
+        """shape_network: a published one that gives the identity; None: the package's own road. layers: what makes
+        bump and masks; None: the package's own network."""
         self._detection = Detection()
         self._crop = FaceCrop(model)
         self._foundation = FoundationFit(model, shape_network)
         self._raster = SurfaceRaster(model)
-        self._occlusion = SkinSegmenter(model)
-        self._bump = ShapeFromShading()
+        self._layers = layers or NetworkLayers(model)
 
     def __call__(self, frame: Frame, max_faces: int | None = 1, hint: Face | None = None) -> list[Observation]:
         """The faces of a frame, largest first (None: all of them); an empty list where there is none.
@@ -56,11 +55,7 @@ class FastPath:
                 return None
         with timed(timings, "raster"):
             surface = self._raster(foundation, crop)
-        with timed(timings, "occlusion"):
-            occlusion = self._occlusion(crop, surface)
-        with timed(timings, "bump"):
-            bump = self._bump(crop, surface, occlusion)
-        layers = Layers(bump, (occlusion == VISIBLE).astype("uint8") * 255, occlusion)
+        layers = self._layers(crop, surface, timings)
         return Observation(face, crop, foundation, coefficients, surface, layers, confidence, timings)
 
     def close(self) -> None:
@@ -110,11 +105,3 @@ class Intermediates:
         """R: the foundation's vertices after soft symmetry. bump: (512, 512) metres, after hole filling."""
         detailed = self._symmetry(seen.crop, seen.foundation, bump, seen.layers.occlusion, seen.surface)
         return finish(detailed, self._topology, seen.crop)
-
-
-@contextmanager
-def timed(timings: dict[str, float], stage: str):
-    """Adds the milliseconds that a block takes to `timings`, under its stage's name."""
-    start = time.perf_counter()
-    yield
-    timings[stage] = (time.perf_counter() - start) * 1e3

@@ -1,7 +1,8 @@
 """Profiles: which face model and which networks the road runs with.
 
-`default` needs nothing but the package. `extreme3d` is the paper's own route: the Basel Face Model and the published
-identity network (Sec. 3.1), both imported by the user from files that they brought.
+`default` needs nothing but the package; `shading` has shape from shading in the bump network's place. `extreme3d` is
+the paper's own route: the Basel Face Model and the published identity and bump networks (Secs. 3.1, 4.1), all imported
+by the user from files that they brought.
 """
 
 from __future__ import annotations
@@ -15,21 +16,33 @@ from extreme3d_ros.folders import models_folder, networks_folder
 
 if TYPE_CHECKING:
     from extreme3d_ros.face_model import FaceModel
+    from extreme3d_ros.pipeline import LayersMaker
     from extreme3d_ros.stages.shape_network import ShapeNetwork
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Names of what was imported. face_model: empty for the shipped one; shape_network: empty for none."""
+    """Names of what was imported. face_model, bump_network: empty for the shipped one; shape_network: empty for none;
+    shading: shape from shading takes the bump network's place."""
 
     face_model: str = ""
     shape_network: str = ""
+    bump_network: str = ""
+    shading: bool = False
 
 
-PROFILES = {"default": Profile(), "extreme3d": Profile("bfm2009", "shape2018")}
+PROFILES = {
+    "default": Profile(),
+    "shading": Profile(shading=True),
+    "extreme3d": Profile("bfm2009", "shape2018", "bump2018"),
+}
 
 #: What they are imported from.
-_SOURCES = {"bfm2009": "BaselFaceModel_mod.h5", "shape2018": "shape_model.pth"}
+_SOURCES = {
+    "bfm2009": "BaselFaceModel_mod.h5",
+    "shape2018": "shape_model.pth",
+    "bump2018": "ckpt_109_grad.pth.tar",
+}
 
 
 def face_model_of(profile: str, path: Path | str = "") -> FaceModel:
@@ -62,6 +75,16 @@ def shape_network_of(profile: str, model: FaceModel) -> ShapeNetwork | None:
             f"import the whole one with `extreme3d models import {model.name} {_SOURCES[model.name]}`"
         )
     return ShapeNetwork(_imported(profile, networks_folder() / f"{name}.onnx"))
+
+
+def layers_of(profile: str, model: FaceModel) -> LayersMaker:
+    """What makes a profile's bump map and masks, for its face model. Raises ModelFileError."""
+    from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingLayers
+
+    wanted = PROFILES[profile]
+    if wanted.bump_network:
+        return PublishedLayers(_imported(profile, networks_folder() / f"{wanted.bump_network}.onnx"))
+    return ShadingLayers(model) if wanted.shading else NetworkLayers(model)
 
 
 def _imported(profile: str, path: Path) -> Path:

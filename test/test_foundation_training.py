@@ -150,9 +150,9 @@ def test_a_training_goes_on_where_it_stopped_and_its_network_runs(tmp_path):
     from training.foundation.train import Plan, train
 
     files = write(tmp_path, samples(8), 5)
-    plan = Plan("light", 64, 2, 8, 1e-3, 0, "cpu", tmp_path / "net.pth", tmp_path / "log.jsonl")
-    network, figures = train(plan, MODEL, files)
-    again, same = train(plan, MODEL, files)
+    plan = Plan(2, 8, 1e-3, 0, "cpu", tmp_path / "net.pth", tmp_path / "log.jsonl")
+    network, figures = train(plan, "light", 64, MODEL, files)
+    again, same = train(plan, "light", 64, MODEL, files)
     assert figures == same and len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
     assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values()))
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])["epoch"] == 2
@@ -165,7 +165,7 @@ def test_a_training_goes_on_where_it_stopped_and_its_network_runs(tmp_path):
     np.testing.assert_allclose(found["coefficients"], wanted[2].numpy(), atol=1e-3)
     assert engine.metadata["face_model"] == MODEL.name
     with pytest.raises((RuntimeError, OSError)):
-        train(replace(plan, backbone="light", size=64, checkpoint=_broken(tmp_path)), MODEL, files)
+        train(replace(plan, checkpoint=_broken(tmp_path)), "light", 64, MODEL, files)
 
 
 def _broken(folder):

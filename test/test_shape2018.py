@@ -14,7 +14,7 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.networks.importers import shape2018
+from extreme3d_ros.networks.importers import onnx_file, shape2018
 from extreme3d_ros.networks.importers.shape2018 import import_shape2018
 from extreme3d_ros.records import Crop
 from extreme3d_ros.stages.crop import resample
@@ -296,8 +296,8 @@ class TestRefusal:
     @pytest.mark.parametrize("missing", ["torch", "onnx", "onnxruntime"])
     def test_without_a_package_the_line_says_what_to_install(self, foreign, tmp_path, capsys, monkeypatch, missing):
         folder = save(tmp_path / "release", foreign.Net(*SMALL.values()))
-        find = shape2018.find_spec
-        monkeypatch.setattr(shape2018, "find_spec", lambda name: None if name == missing else find(name))
+        find = onnx_file.find_spec
+        monkeypatch.setattr(onnx_file, "find_spec", lambda name: None if name == missing else find(name))
         self.refused(folder, capsys, tmp_path, f"needs {missing}:", "pip install 'extreme3d_ros[importers]'")
 
     def test_an_export_that_is_wrong(self, foreign, tmp_path, capsys, monkeypatch):

@@ -21,11 +21,9 @@ _LATEST = 2e-3
 
 @dataclass(frozen=True)
 class Plan:
-    """backbone, size: the network; rate: highest learning rate; workers: processes that prepare batches; checkpoint,
+    """rate: highest learning rate; workers: processes that prepare batches; checkpoint,
     log: files, the latter one JSON object a line and epoch."""
 
-    backbone: str
-    size: int
     epochs: int
     batch: int
     rate: float
@@ -35,11 +33,9 @@ class Plan:
     log: Path
 
 
-def plan_of(arguments: argparse.Namespace, name: str, size: int, rate: float) -> Plan:
+def plan_of(arguments: argparse.Namespace, name: str, rate: float) -> Plan:
     """The plan of a command's options; name: of the files in its folder."""
     return Plan(
-        backbone=arguments.backbone,
-        size=size,
         epochs=arguments.epochs,
         batch=arguments.batch,
         rate=rate,

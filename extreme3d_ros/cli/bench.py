@@ -16,10 +16,9 @@ from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.pipeline import Completion, FastPath
-from extreme3d_ros.profiles import face_model_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.records import FaceMesh, Frame
 from extreme3d_ros.stages.detection.networks import native_stderr_silenced
-from extreme3d_ros.stages.shape_network import ShapeNetwork
 
 _WARM_UP = 3
 
@@ -29,15 +28,15 @@ def bench(arguments) -> int:
     check_device(arguments)
     image = read_image(arguments.image) if arguments.image else vga(demo_image())
     model = face_model_of(arguments.profile, arguments.face_model)
-    network = shape_network_of(arguments.profile, model)
-    result = measure(frame_of(image), max(arguments.frames, 1), model, network)
+    fast = FastPath(model, shape_network_of(arguments.profile, model), layers_of(arguments.profile, model))
+    result = measure(frame_of(image), max(arguments.frames, 1), model, fast)
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0
 
 
-def measure(frame: Frame, frames: int, model: FaceModel, network: ShapeNetwork | None = None) -> dict:
+def measure(frame: Frame, frames: int, model: FaceModel, fast: FastPath) -> dict:
     """Median and 95th percentile in milliseconds of each stage, of both roads, and of what stands beside them."""
-    fast, completion = FastPath(model, network), Completion(model)
+    completion = Completion(model)
     stages: dict[str, list[float]] = {}
     for number in range(_WARM_UP + frames):
         start = time.perf_counter()

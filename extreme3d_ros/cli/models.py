@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from extreme3d_ros.cli.files import output_folder
-from extreme3d_ros.cli.networks import SHAPE2018, SUFFIX, import_network, known_networks, network_rows, verify_network
+from extreme3d_ros.cli.networks import NETWORKS, SUFFIX, import_network, known_networks, network_rows, verify_network
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import FaceModel, load_face_model
 from extreme3d_ros.face_model.full_layout import save_full
@@ -24,8 +24,8 @@ def models(arguments) -> int:
 
 def _import(arguments) -> int:
     """`models import KIND PATH [--out FILE]`."""
-    if arguments.kind == SHAPE2018:
-        return import_network(arguments.path, arguments.out)
+    if arguments.kind in NETWORKS:
+        return import_network(arguments.kind, arguments.path, arguments.out)
     from extreme3d_ros.face_model.importers import import_model
 
     model = import_model(arguments.kind, arguments.path)

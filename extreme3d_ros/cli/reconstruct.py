@@ -21,11 +21,11 @@ from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.output.document import document, face_entry
 from extreme3d_ros.output.figure import figure
 from extreme3d_ros.output.ply import write_ply
-from extreme3d_ros.pipeline import Completion, FastPath, Intermediates, timed
-from extreme3d_ros.profiles import face_model_of, shape_network_of
+from extreme3d_ros.pipeline import Completion, FastPath, Intermediates
+from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.records import Completed, FaceMesh, Foundation, Frame, Observation
 from extreme3d_ros.stages.bump import encode
-from extreme3d_ros.stages.shape_network import ShapeNetwork
+from extreme3d_ros.timing import timed
 
 
 def reconstruct(arguments) -> int:
@@ -35,8 +35,8 @@ def reconstruct(arguments) -> int:
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
     model = face_model_of(arguments.profile, arguments.face_model)
-    network = shape_network_of(arguments.profile, model)
-    job = Reconstruction(out, model, network, arguments.faces == "all", not arguments.no_complete)
+    fast = FastPath(model, shape_network_of(arguments.profile, model), layers_of(arguments.profile, model))
+    job = Reconstruction(out, model, fast, arguments.faces == "all", not arguments.no_complete)
     worst = 0
     several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
     for path in tqdm(arguments.images, disable=not several, unit="image"):
@@ -51,9 +51,8 @@ def reconstruct(arguments) -> int:
 class Reconstruction:
     """Turns frames into a folder of files."""
 
-    def __init__(self, out: Path, model: FaceModel, network: ShapeNetwork | None, every_face: bool, complete: bool):
-        self._out, self._model, self._every_face = out, model, every_face
-        self._fast = FastPath(model, network)
+    def __init__(self, out: Path, model: FaceModel, fast: FastPath, every_face: bool, complete: bool):
+        self._out, self._model, self._fast, self._every_face = out, model, fast, every_face
         self._intermediates = Intermediates(model)
         self._completion = Completion(model) if complete else None
 

@@ -19,7 +19,7 @@ from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.output.atomic import write_bytes
-from extreme3d_ros.profiles import face_model_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 
 NAMESPACE = "/face"
 CAMERA = "/camera"
@@ -77,7 +77,8 @@ def _check(source: str) -> None:
 
 def _check_profile(profile: str, face_model: str) -> list[str]:
     """The nodes' arguments for a profile. Raises ModelFileError where it cannot be used: once, not from both nodes."""
-    shape_network_of(profile, face_model_of(profile, face_model))
+    model = face_model_of(profile, face_model)
+    shape_network_of(profile, model), layers_of(profile, model)
     path = str(Path(face_model).absolute()) if face_model else ""
     return ["-p", f"profile:={profile}", "-p", f"face_model:='{path}'"]
 

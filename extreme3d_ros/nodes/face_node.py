@@ -30,7 +30,7 @@ from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
 from extreme3d_ros.nodes.qos import OBSERVATION
 from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.worker import NewestWorker
-from extreme3d_ros.profiles import face_model_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.records import Face, Observation
 
 SETTINGS = [
@@ -67,7 +67,7 @@ def make_fast_path(profile: str, model_path: str):
     from extreme3d_ros.pipeline import FastPath
 
     model = face_model_of(profile, model_path)
-    return FastPath(model, shape_network_of(profile, model))
+    return FastPath(model, shape_network_of(profile, model), layers_of(profile, model))
 
 
 class FaceNode(ManagedNode):

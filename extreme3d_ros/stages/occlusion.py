@@ -56,7 +56,7 @@ def _disagreement(coordinates, skin, side) -> np.ndarray:
     # A majority vote of the skin around each pixel; brows, eyes and lips have no vote of their own.
     votes = skin.astype(np.float32)
     share = cv2.GaussianBlur(disagrees * votes, (0, 0), _VOTE) / (cv2.GaussianBlur(votes, (0, 0), _VOTE) + 1e-3)
-    return _without_specks(share > 0.5, int(_LEAST_BLOB * np.count_nonzero(side)))
+    return without_specks(share > 0.5, int(_LEAST_BLOB * np.count_nonzero(side)))
 
 
 def skin_coordinates(image: np.ndarray, normals: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def _robust_gaussian(samples: np.ndarray, rounds: int = 8) -> tuple[np.ndarray, 
     return centre, np.linalg.inv(np.maximum(covariance, np.diag(_LEAST_SPREAD**2)))
 
 
-def _without_specks(mask: np.ndarray, least: int) -> np.ndarray:
+def without_specks(mask: np.ndarray, least: int) -> np.ndarray:
     """The mask less its blobs of fewer than `least` pixels."""
     _, blobs, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     keep = stats[:, cv2.CC_STAT_AREA] >= least

@@ -70,7 +70,7 @@ def sample_shape(heads: Heads, rng, spread: float = 1.0, expressive: float = 1.0
     return heads.shape(identity, activations)
 
 
-def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: float) -> View:
+def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: float, near=(0.38, 0.66)) -> View:
     """A perspective camera (height, width) before a head turned by the degrees: near and wide to far and narrow."""
     height, width = size
     focal = np.exp(rng.uniform(np.log(0.9), np.log(2.4))) * max(size)
@@ -78,7 +78,7 @@ def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: floa
     # The same composition as training.face_model.render.sample_view: roll, then pitch, then yaw, all about the head.
     turns = [cv2.Rodrigues(np.radians(v))[0] for v in ([0.0, 0.0, roll], [pitch, 0.0, 0.0], [0.0, yaw, 0.0])]
     R = turns[0] @ np.diag([1.0, -1.0, -1.0]) @ turns[1] @ turns[2]
-    share = rng.uniform(0.38, 0.66)  # of the picture's height, for the 20 cm of a face
+    share = rng.uniform(*near)  # of the picture's shorter side, for the 20 cm of a face
     distance = focal * 0.20 / (min(size) * share)
     # The face may stand anywhere that keeps it in the picture.
     room = 0.5 * np.array([width, height]) - 0.62 * share * min(size)

@@ -62,16 +62,30 @@ def lit(vertices: np.ndarray, triangles: np.ndarray, lamp: np.ndarray) -> np.nda
     return seen / 4
 
 
-def shade(albedo, normals, to_camera, seen, light: Light) -> np.ndarray:
+def open_sky(vertices: np.ndarray, triangles: np.ndarray, normals: np.ndarray, count: int = 96) -> np.ndarray:
+    """(V,) 0..1: the part of the sky's light, by the cosine to the normals (V, 3), that reaches each vertex (V, 3)."""
+    turn = np.arange(count) * np.pi * (3 - np.sqrt(5))
+    height = 1 - (2 * np.arange(count) + 1) / count
+    ring = np.sqrt(1 - height**2)
+    reached, all_ = np.zeros(len(vertices)), np.full(len(vertices), 1e-9)
+    for way in np.column_stack([ring * np.cos(turn), ring * np.sin(turn), height]):
+        cosine = np.clip(normals @ way, 0, 1)
+        reached += cosine * lit(vertices, triangles, way)
+        all_ += cosine
+    return (reached / all_).astype(np.float32)
+
+
+def shade(albedo, normals, to_camera, seen, sky, light: Light) -> np.ndarray:
     """Linear RGB (P, 3) of surface points: albedo (P, 3), unit normals and directions to the camera (P, 3), and how far
-    they see the lamp (P,)."""
+    they see the lamp and the sky (P,) each."""
     x, y, z = normals.T
     basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], axis=1)
-    ambient = np.maximum(basis @ light.harmonics.astype(np.float32), 0.04)
+    # Light that hollows send to one another is tinted by the skin: they turn redder as they darken.
+    ambient = np.maximum(basis @ light.harmonics.astype(np.float32), 0.04) * sky[:, None] ** (2 - albedo)
     cosine = normals @ light.lamp.astype(np.float32)
     # Light goes on beneath the skin beyond the shadow's edge, red farthest.
     wrap = np.array([0.22, 0.08, 0.05], np.float32)
-    lamp = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, 1) * seen[:, None]
+    lamp = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, 1) * (seen * np.sqrt(sky))[:, None]
     half = to_camera + light.lamp.astype(np.float32)
     half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-6)
     highlight = np.clip((normals * half).sum(1), 0, 1) ** np.float32(light.sharpness) * seen * light.gloss

@@ -26,15 +26,16 @@ class SkinPaint:
         self._pupils = painter.pupils
 
     def __call__(self, place, uv, part, hair_depth, hair: Hair, rng):
-        """Linear albedo (P, 3), bumps (P, 2) to add to normals, and whether a pixel is the face's (P,).
+        """Linear albedo (P, 3), bumps (P, 2) to add to normals, whether a pixel is the face's (P,), and whether hair
+        of the head covers it (P,).
 
         place: (P, 3) on the neutral head, metres; uv: (P, 2); part: (P,) kinds of render.py; hair_depth: (P,) metres.
         """
         at = self._atlas.at(uv)
         tone = _tone(rng)
         color, bumps, grain = _skin(tone, place, uv, at, rng)
-        color = _lips(color, tone, at, rng)
-        color = self._hairs(color, tone, hair, at, grain, rng)
+        color = _made_up(_lips(color, tone, at, rng), place, at, rng)
+        color = self._hairs(color, tone, hair, place, at, grain, rng)
         color = blend(color, tone * 0.08, step(at[:, fields.NOSTRIL], 0.010, 0.004))
         strands = np.exp(hair.streaks * grain[:, 1])[:, None]
         cap = step(-hair_depth, 0.003 * grain[:, 0], 0.002)
@@ -46,9 +47,9 @@ class SkinPaint:
         eye = part == EYE_PART
         color[eye] = self._eyes(place[eye], rng)
         head = (at[:, fields.FACE] < 1.0) & (uv[:, 0] >= 0)
-        return np.clip(color, 0.0, 1.0), bumps, head | (part != 0)
+        return np.clip(color, 0.0, 1.0), bumps, head | (part != 0), (cap > 0.5) & (part == 0)
 
-    def _hairs(self, color, tone, hair: Hair, at, grain, rng):
+    def _hairs(self, color, tone, hair: Hair, place, at, grain, rng):
         """Brows, lashes, and beard or stubble on three men of ten."""
         dark = hair.color * rng.uniform(0.4, 1.0) + tone * 0.04
         outwards = at[:, fields.OUTWARDS]
@@ -60,7 +61,8 @@ class SkinPaint:
         kind = rng.random()
         if kind < 0.35:  # stubble is a shade, a beard is hair
             density = rng.uniform(0.1, 0.5) if kind < 0.2 else rng.uniform(0.6, 0.95)
-            color = blend(color, dark, np.clip(density * at[:, fields.BEARD] * (1 + 0.25 * grain[:, 1]), 0, 1))
+            worn = at[:, fields.BEARD] * _beard_style(place, rng)
+            color = blend(color, dark, np.clip(density * worn * (1 + 0.25 * grain[:, 1]), 0, 1))
         return color
 
     def _eyes(self, place, rng):
@@ -112,6 +114,31 @@ def _lips(color, tone, at, rng):
         shade, strength = rng.uniform([0.5, 0.05, 0.1], [1.2, 0.3, 0.4]), rng.uniform(0.6, 0.95)
     color = blend(color, tone * shade, strength * at[:, fields.LIP])
     return blend(color, tone * [0.25, 0.06, 0.06], at[:, fields.INNER_LIP])
+
+
+def _beard_style(place, rng):
+    """(P,) 0..1: full, moustache, goatee or both."""
+    style = rng.random()
+    across, y = np.abs(place[:, 0]), place[:, 1]
+    lip = step(across, 0.030, 0.003) * step(y, -0.012, 0.002) * step(-y, 0.030 + 0.3 * across, 0.002)
+    chin = step(across, rng.uniform(0.016, 0.030), 0.003) * step(y, -0.040, 0.003)
+    return (np.ones_like(y), lip, chin, np.maximum(lip, chin))[np.searchsorted([0.55, 0.7, 0.8, 1.0], style)]
+
+
+def _made_up(color, place, at, rng):
+    """Eye shadow and liner on some; a stroke of paint, a tattoo or dirt on few."""
+    if rng.random() < 0.2:
+        lid = np.exp(-(((np.abs(place[:, :2]) - [0.034, 0.042]) / [0.016, 0.006]) ** 2).sum(1)) * (place[:, 2] > 0.05)
+        color = blend(color, color * rng.uniform([0.2, 0.1, 0.1], [0.9, 0.8, 1.0]), rng.uniform(0.2, 0.9) * lid)
+        color = blend(color, np.full(3, 0.01), rng.uniform(0, 0.9) * step(at[:, fields.LASH], 0.0016, 0.0008))
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.15 else 0):
+        start, way = rng.uniform([-0.05, -0.06], [0.05, 0.09]), rng.normal(0, 0.012, 2)
+        off = place[:, :2] - start
+        along = np.clip(off @ way / (way @ way), 0, 1)
+        distance = np.linalg.norm(off - along[:, None] * way, axis=1) + 1e3 * (place[:, 2] < 0.03)
+        paint = rng.uniform(0.0, 0.6) * rng.uniform(0.3, 1.0, 3)
+        color = blend(color, paint, rng.uniform(0.3, 0.9) * step(distance, rng.uniform(0.0004, 0.0025), 0.0006))
+    return color
 
 
 def _moles(rng):

@@ -40,9 +40,9 @@ def main():
         files.append(file)
         print(f"renders: {file}", flush=True)
     name = f"{arguments.backbone}-{arguments.size}"
-    plan = plan_of(arguments, name, arguments.size, arguments.rate)
+    plan = plan_of(arguments, name, arguments.rate)
     model = load_face_model()
-    network, figures = train(plan, model, sorted(files))
+    network, figures = train(plan, arguments.backbone, arguments.size, model, sorted(files))
     out = arguments.out or arguments.folder / f"{name}.onnx"
     export(network, model, arguments.size, figures, out)
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")

@@ -132,7 +132,7 @@ class Batches:
         window, *others = self._view(row, detected, K * [[zoom], [zoom], [1.0]])
         if rng.random() < 0.15:
             window = self._covered(window, rng)
-        window = _recoloured(window, rng)
+        window = recoloured(window, rng)
         if rng.random() < 0.5:
             return np.ascontiguousarray(window[:, ::-1]), *self._mirrored(*others)
         return window, *others
@@ -162,15 +162,18 @@ class Batches:
         """A part of another window laid over this one."""
         other = cv2.resize(self._samples.windows[rng.integers(len(self._samples))], (self._size, self._size))
         other = np.rot90(other, rng.integers(4))
-        corners = rng.integers(3, 9)
-        angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
-        reach = rng.uniform(0.08, 0.3) * self._size * rng.uniform(0.5, 1.3, corners)
-        points = rng.uniform(0.15, 0.85, 2) * self._size + reach[:, None] * np.column_stack(
-            [np.cos(angle), np.sin(angle)]
-        )
-        mask = np.zeros((self._size, self._size), np.uint8)
-        cv2.fillPoly(mask, [np.rint(points).astype(np.int32)], 1)
-        return np.where(mask[..., None] > 0, other, window)
+        return np.where(torn_off(self._size, rng)[..., None], other, window)
+
+
+def torn_off(size: int, rng) -> np.ndarray:
+    """(size, size) bool: a star-shaped scrap somewhere about the middle."""
+    corners = rng.integers(3, 9)
+    angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
+    reach = rng.uniform(0.08, 0.3) * size * rng.uniform(0.5, 1.3, corners)
+    points = rng.uniform(0.15, 0.85, 2) * size + reach[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    scrap = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(scrap, [np.rint(points).astype(np.int32)], 1)
+    return scrap > 0
 
 
 def _misplaced(points, rng):
@@ -183,7 +186,7 @@ def _misplaced(points, rng):
     return moved + rng.normal(0, 0.001 * KEPT_SIZE, points.shape)
 
 
-def _recoloured(window, rng):
+def recoloured(window, rng):
     """Other exposure, white balance and contrast; grey, blurred, coarse or noisy at times."""
     gain = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.1, 3))
     table = np.clip(np.linspace(0, 1, 256)[:, None] * gain, 0, 1) ** np.exp(rng.normal(0, 0.25))

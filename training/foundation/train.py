@@ -20,13 +20,14 @@ from training.loop import Plan
 _LOOKED_AT = 6000
 
 
-def train(plan: Plan, model: FaceModel, files: list[Path]) -> tuple[nn.Module, dict]:
-    """The network (its weights averaged over the last steps) and its figures on held-out renders."""
+def train(plan: Plan, backbone: str, size: int, model: FaceModel, files: list[Path]) -> tuple[nn.Module, dict]:
+    """The network (its weights averaged over the last steps) and its figures on held-out renders. backbone: of
+    networks/foundation.py; size: of its window, pixels."""
     torch.manual_seed(0)
     coefficients = len(model.shape_modes) + len(model.expression_modes)
     samples, held_out = load_split(files)
-    network = FoundationNetwork(plan.backbone, coefficients).to(plan.device)
-    batches, measured = Batches(samples, model, plan.size), Batches(held_out, model, plan.size)
+    network = FoundationNetwork(backbone, coefficients).to(plan.device)
+    batches, measured = Batches(samples, model, size), Batches(held_out, model, size)
     residuals = batches.varied(range(min(len(samples), _LOOKED_AT)), np.random.default_rng(2))[1]
     network.look_at_usual(torch.from_numpy(residuals).to(plan.device))
     loss = FoundationLoss(model).to(plan.device)

@@ -33,8 +33,8 @@ def main():
     model = load_face_model()
     lesson = lesson_of(arguments.what, model)
     name = f"{arguments.what}-{arguments.backbone}"
-    plan = plan_of(arguments, name, lesson.size, arguments.rate or lesson.rate)
-    network, figures = train(plan, lesson, model, files)
+    plan = plan_of(arguments, name, arguments.rate or lesson.rate)
+    network, figures = train(plan, arguments.backbone, lesson, model, files)
     out = arguments.out or arguments.folder / f"{name}.onnx"
     export(network, lesson, model, figures, out)
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")

@@ -21,13 +21,15 @@ from training.paper.lessons import Lesson
 _LOOKED_AT = 1000
 
 
-def train(plan: loop.Plan, lesson: Lesson, model: FaceModel, files: list[Path]) -> tuple[nn.Module, dict]:
+def train(
+    plan: loop.Plan, backbone: str, lesson: Lesson, model: FaceModel, files: list[Path]
+) -> tuple[nn.Module, dict]:
     """The network (its weights averaged over the last steps) and its figures on held-out renders."""
     torch.manual_seed(0)
     samples, held_out = load_split(files)
-    batches, measured = (PictureBatches(some, model, plan.size, lesson.truth) for some in (samples, held_out))
+    batches, measured = (PictureBatches(some, model, lesson.size, lesson.truth) for some in (samples, held_out))
     images, truths = batches.varied(range(min(len(samples), _LOOKED_AT)), np.random.default_rng(2))
-    network, mean = lesson.network(plan.backbone, images, truths), torch.from_numpy(truths.mean(0))
+    network, mean = lesson.network(backbone, images, truths), torch.from_numpy(truths.mean(0))
     figures = partial(evaluate, lesson=lesson, batches=measured, samples=held_out, mean=mean, device=plan.device)
     task = loop.Task(network, batches, len(samples), 1, lesson.to(plan.device), figures)
     return loop.train(plan, task)

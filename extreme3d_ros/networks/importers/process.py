@@ -32,18 +32,30 @@ class Checkpoint:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads a file of `torch.save(module, path)`. Raises BrokenCheckpoint."""
-    with tempfile.TemporaryDirectory(prefix="extreme3d_") as folder:
-        target = Path(folder) / "arrays.npz"
-        _unpickle(path, target)
-        try:
-            arrays = read_npz(target)
-        except BROKEN as error:
-            raise BrokenCheckpoint(f"its numbers did not come through: {error}") from None
+    arrays = _read("module", path)
     return Checkpoint(_under("tensors/", arrays), _under("settings/", arrays))
 
 
-def _unpickle(path: Path, target: Path) -> None:
-    command = [sys.executable, "-m", "extreme3d_ros.networks.importers.unpickling", str(path.absolute()), str(target)]
+def read_state(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of `torch.save(state_dict, path)` in the file's order; where dicts hold the state dict, with their
+    keys before the names. Raises BrokenCheckpoint."""
+    return _under("tensors/", _read("state", path))
+
+
+def _read(content: str, path: Path) -> dict[str, np.ndarray]:
+    """content: what unpickling.py is told to expect."""
+    with tempfile.TemporaryDirectory(prefix="extreme3d_") as folder:
+        target = Path(folder) / "arrays.npz"
+        _unpickle(content, path, target)
+        try:
+            return read_npz(target)
+        except BROKEN as error:
+            raise BrokenCheckpoint(f"its numbers did not come through: {error}") from None
+
+
+def _unpickle(content: str, path: Path, target: Path) -> None:
+    program = [sys.executable, "-m", "extreme3d_ros.networks.importers.unpickling"]
+    command = [*program, content, str(path.absolute()), str(target)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # each thread takes of the process's limited memory
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     try:

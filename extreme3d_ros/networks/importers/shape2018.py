@@ -3,28 +3,20 @@ module, and `shape_mean.npz`, its mean image."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import sys
-import tempfile
-import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.npz import BROKEN, read_npz
+from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, Checkpoint, read_checkpoint
-from extreme3d_ros.networks.importers.unpickling import LARGEST
 
 WEIGHTS, MEAN = "shape_model.pth", "shape_mean.npz"
 #: How far ONNX Runtime's result may lie from PyTorch's, as a part of the largest coefficient (or of 1).
 TOLERANCE = 1e-3
 
 _SIZE = 224
-_OPSET = 17
 #: What a file's layers may say of themselves; hardly a layer has more.
 _TAKEN, _MOST = ("stride", "padding", "dilation", "eps"), 8
 #: Pooling has no weights that would show a difference: what our network does, and torchvision's does alike.
@@ -39,8 +31,8 @@ def import_shape2018(path: Path | str, make=None) -> bytes:
     path = Path(path)
     weights = path / WEIGHTS if path.is_dir() else path
     try:
-        digest = _announce(weights)
-        _require_packages()
+        digest = announce(weights)
+        require_packages()
         mean = _read_mean(weights.with_name(MEAN))
         network = _network(read_checkpoint(weights), mean, make)
         return _checked(network, _onnx(network, _origin(weights, digest)))
@@ -50,30 +42,6 @@ def import_shape2018(path: Path | str, make=None) -> bytes:
     except (OSError, BrokenCheckpoint) as error:
         wanted = f"give the CVPR 2018 release's {WEIGHTS}"
         raise ModelFileError(f"{weights} cannot be imported as shape2018 ({error}): {wanted}") from None
-
-
-def _announce(path: Path) -> str:
-    """Says on stderr what is about to be read; gives its SHA-256."""
-    size = path.stat().st_size
-    if size > LARGEST:
-        raise BrokenCheckpoint(f"it has more than {LARGEST >> 20} MB")
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    print(
-        f"reading {path} ({size / 1e6:.1f} MB, SHA-256 {digest.hexdigest()}): a pickle, read in a process of its own "
-        "which runs nothing of it",
-        file=sys.stderr,
-    )
-    return digest.hexdigest()
-
-
-def _require_packages() -> None:
-    missing = [name for name in ("torch", "onnx", "onnxruntime") if not find_spec(name)]
-    if missing:
-        remedy = "pip install 'extreme3d_ros[importers]'"
-        raise ModelFileError(f"importing a network needs {', '.join(missing)}: {remedy}")
 
 
 def _read_mean(path: Path) -> np.ndarray:
@@ -132,19 +100,13 @@ def _check_fit(tensors, wanted, counters) -> None:
     missing = [name for name in wanted if name not in tensors and name not in counters]
     strange = [name for name in tensors if name not in wanted]
     if missing or strange:
-        parts = [f"{kind} {_few(names)}" for kind, names in (("without", missing), ("with", strange)) if names]
+        parts = [f"{kind} {few(names)}" for kind, names in (("without", missing), ("with", strange)) if names]
         raise BrokenCheckpoint(f"it is no ResNet-101 with torchvision's names: {' and '.join(parts)}")
     for name, array in tensors.items():
         if array.shape != wanted[name]:
             raise BrokenCheckpoint(f"{name} has the shape {array.shape}, not {wanted[name]}")
         if not np.isfinite(array).all():
             raise BrokenCheckpoint(f"{name} is not finite")
-
-
-def _few(names: list[str]) -> str:
-    # A hostile file's names may hold anything, line ends too.
-    shown = ", ".join(ascii(name[:60])[1:-1] for name in names[:3])
-    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _take_settings(network, settings: dict[str, np.ndarray]) -> None:
@@ -155,7 +117,7 @@ def _take_settings(network, settings: dict[str, np.ndarray]) -> None:
         layer, _, key = name.rpartition(".")
         if layer in layers and key in _TAKEN and hasattr(layers[layer], key):
             if not (0 <= value).all() & (value <= _MOST).all():
-                raise BrokenCheckpoint(f"{_few([name])} is {value.tolist()}")
+                raise BrokenCheckpoint(f"{few([name])} is {value.tolist()}")
             pair = tuple(np.broadcast_to(value.astype(int), 2).tolist())
             setattr(layers[layer], key, float(value[0]) if key == "eps" else pair)
         wanted = _POOLS.get(layer, {}).get(key)
@@ -164,27 +126,10 @@ def _take_settings(network, settings: dict[str, np.ndarray]) -> None:
 
 
 def _onnx(network, metadata: dict[str, str]) -> bytes:
-    """The network as an ONNX file: the mean image in it, batch normalisation folded into the convolutions.
-
-    Its weights are in single precision: halves would take half the disk, and hide a wrong export behind their rounding.
-    """
-    import onnx
+    """The network as an ONNX file: the mean image in it, batch normalisation folded into the convolutions."""
     import torch
 
-    data = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
-        # The exporter that PyTorch would rather have used needs another package, and gives no other file.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        names = {"input_names": ["image"], "output_names": ["shape", "texture"]}
-        try:
-            torch.onnx.export(
-                network, (torch.zeros(1, 3, _SIZE, _SIZE),), data, opset_version=_OPSET, dynamo=False, **names
-            )
-        except RuntimeError as error:
-            raise BrokenCheckpoint(f"its layers do not fit together: {str(error).splitlines()[0]}") from None
-    model = onnx.load_from_string(data.getvalue())
-    onnx.helper.set_model_props(model, metadata)
-    return model.SerializeToString()
+    return export(network, torch.zeros(1, 3, _SIZE, _SIZE), ["shape", "texture"], metadata)
 
 
 def _origin(path: Path, digest: str) -> dict[str, str]:
@@ -204,11 +149,6 @@ def _checked(network, data: bytes) -> bytes:
     image = np.random.default_rng(0).uniform(0, 255, (1, 3, _SIZE, _SIZE)).astype(np.float32)
     with torch.no_grad():
         want = torch.cat(network(torch.from_numpy(image)), 1).numpy()
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        file.write(data)
-        file.flush()
-        got = OnnxEngine(Path(file.name))(image=image)
-    off = np.abs(np.concatenate([got["shape"], got["texture"]], 1) - want).max()
-    if not off <= TOLERANCE * max(1.0, np.abs(want).max()):
-        raise BrokenCheckpoint(f"ONNX Runtime's result is off PyTorch's by {off:.2g}")
+    got = run(data, image)
+    require_close(np.concatenate([got["shape"], got["texture"]], 1), want, TOLERANCE * max(1.0, np.abs(want).max()))
     return data

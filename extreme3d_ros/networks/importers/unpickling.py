@@ -1,13 +1,13 @@
-"""The weights of a whole pickled PyTorch module, without running anything that its file asks for.
+"""The weights of a pickled PyTorch module or state dict, without running anything that its file asks for.
 
 Such a file (`torch.save(module, path)`) is a pickle, and a pickle is a program: unpickled plainly it calls whatever it
 names. Here its classes become empty stand-ins that cannot be called, a tensor becomes a note of where its numbers lie,
 and any other name is refused. So neither PyTorch nor the module's own source is needed. Both of PyTorch's formats are
 read: the stream of pickles of all releases before 1.6, also as Python 2 wrote it, and the zip archive since.
 
-`python -m extreme3d_ros.networks.importers.unpickling SOURCE TARGET` does it in a process of limited memory and time
-and writes an npz file: `tensors/NAME`, as the module's state dict names them, and `settings/NAME`, the layers' strides
-and the like.
+`python -m extreme3d_ros.networks.importers.unpickling CONTENT SOURCE TARGET` does it in a process of limited memory and
+time and writes an npz file: `tensors/NAME`, as the module's state dict names them, and `settings/NAME`, the layers'
+strides and the like. CONTENT: `module`, or `state` for a state dict, which has no settings.
 """
 
 from __future__ import annotations
@@ -214,6 +214,25 @@ def tensors_and_settings(root) -> dict[str, np.ndarray]:
     return found
 
 
+def tensors_of_state(root) -> dict[str, np.ndarray]:
+    """The arrays of the npz file, for a state dict or for dicts that hold it, in the file's order; the keys that lead
+    to a tensor make its name: `state_dict.conv.weight`."""
+    if not isinstance(root, dict):
+        raise Refused("it holds no state dict")
+    return {f"tensors/{name}": tensor.array() for name, tensor in _tensors(root, "", 0)}
+
+
+def _tensors(parts: dict, path, depth) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of dicts within dicts; an optimizer's numbered ones are none of a network's."""
+    if depth > _DEEPEST:
+        raise Refused("its dicts are nested too deeply")
+    for name, part in parts.items():
+        if isinstance(name, str) and isinstance(part, Tensor):
+            yield f"{path}{name}", part
+        elif isinstance(name, str) and isinstance(part, dict):
+            yield from _tensors(part, f"{path}{name}.", depth + 1)
+
+
 def _modules(module, path, depth) -> Iterator[tuple[str, object]]:
     """A module and those within it, with the path before their tensors' names."""
     if depth > _DEEPEST:
@@ -241,12 +260,13 @@ def _confine() -> None:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
 
 
-def main(source: str, target: str) -> int:
+def main(content: str, source: str, target: str) -> int:
     """The process: 0, or 1 with the reason in a line on stderr."""
     _confine()
+    arrays_of = {"module": tensors_and_settings, "state": tensors_of_state}[content]
     try:
         with open(source, "rb") as file:
-            arrays = tensors_and_settings(read(file))
+            arrays = arrays_of(read(file))
         np.savez(target, **arrays)
     except Exception as error:  # a pickle made to do harm fails in ways that nobody can list
         text = str(error) if isinstance(error, Refused) else f"broken: {type(error).__name__}: {error}"

@@ -1,0 +1,58 @@
+"""Mask and bump from the image itself (Sec. 4.1): the maps of the published bump network for a face crop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.records import CROP_SIZE, Crop
+
+_PUBLISHED_SIZE = 500
+_MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
+_PUBLISHED = slice(_MARGIN, _MARGIN + _PUBLISHED_SIZE)
+_INPUT = {"image": (1, _PUBLISHED_SIZE, _PUBLISHED_SIZE, 3)}
+_MAPS = ("mask", "bump")
+
+
+class PublishedBump:
+    """The network of an ONNX file that `extreme3d models import bump2018` has made."""
+
+    def __init__(self, path: Path):
+        """Raises ModelFileError where the file is missing, broken or another network."""
+        self._engine = OnnxEngine(path)
+        if not self._sound():
+            remedy = "make it with `extreme3d models import bump2018`"
+            raise ModelFileError(f"{path} is no sound bump network of this package: {remedy}")
+
+    def __call__(self, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
+        """mask, 0..1, and bump, metres, positive towards the camera; each (512, 512) float32 on the crop's pixels.
+
+        The network pads the published crop, which lies in the middle of ours, by what ours has around it.
+        """
+        image = np.ascontiguousarray(crop.image[_PUBLISHED, _PUBLISHED])
+        maps = self._engine(image=image[None])
+        mask, bump = (maps[name][0] for name in _MAPS)
+        return mask, bump
+
+    @property
+    def origin(self) -> str:
+        """Where its weights are from, as its file says."""
+        return self._engine.metadata.get("origin", "of unknown origin")
+
+    def _sound(self) -> bool:
+        """Whether it takes a crop and gives maps; the first run also readies ONNX Runtime's memory."""
+        if self._engine.shapes != _INPUT or not set(_MAPS) <= set(self._engine.outputs):
+            return False
+        try:
+            maps = self._engine(image=np.zeros(_INPUT["image"], np.uint8))
+        except ValueError:  # it takes numbers of another type
+            return False
+        return all(_is_map(maps[name]) for name in _MAPS)
+
+
+def _is_map(values: np.ndarray) -> bool:
+    shaped = values.shape == (1, CROP_SIZE, CROP_SIZE) and values.dtype == np.float32
+    return shaped and bool(np.isfinite(values).all())
