@@ -14,7 +14,9 @@ from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import HIDDEN, VISIBLE, Frame
 from extreme3d_ros.stages.bump_network import BumpNetwork
+from extreme3d_ros.stages.face_window import FaceWindow, WindowMaker
 from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
+from training.bump.renders import SIZE
 from training.bump.train import area_under_roc
 from training.bump.truth import smoothed
 
@@ -30,7 +32,7 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
     """{figure: [value of each photograph]}; correlations with NN_bump, areas under the ROC curve of occluders."""
     model = load_face_model()
     fast = FastPath(model, None, NetworkLayers(model, network))
-    asked, shading = BumpNetwork(model, network), ShadingLayers(model)
+    asked, shading, windows = BumpNetwork(model, network), ShadingLayers(model), WindowMaker(model, SIZE)
     rows = []
     for path in sorted(folder.glob("[0-9][0-9].png")):
         image = cv2.imread(str(path))
@@ -48,6 +50,7 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
             "shading": taught.bump,
             "network": seen.layers.bump,
             "unfaded": chance[1],
+            "NN_bump through the window": through(windows(seen.crop, seen.surface)[0], published, to_map),
         }
         maps = {name: cv2.warpAffine(value.astype(np.float32), to_map, (512, 512)) for name, value in maps.items()}
         labels, by_color, hidden = (
@@ -67,6 +70,12 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
             row["roc, skin colour"] = area_under_roc((by_color == HIDDEN)[side], occluder[side])
         rows.append(row)
     return {figure: [row[figure] for row in rows if figure in row] for figure in max(rows, key=len)}
+
+
+def through(window: FaceWindow, published: np.ndarray, to_map: np.ndarray) -> np.ndarray:
+    """What of a published map (512, 512) the network's window could show, on the crop's pixels."""
+    on_crop = cv2.warpAffine(published, to_map, (512, 512), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return window.laid_back(window.cut(on_crop), 512, 512)
 
 
 def correlation(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:

@@ -34,7 +34,10 @@ ARGUMENTS = [
 
 # Left empty they are as in the parameter file.
 PROFILE = DeclareLaunchArgument(
-    "profile", default_value="", choices=["", "default", "extreme3d"], description="What both nodes run with."
+    "profile",
+    default_value="",
+    choices=["", "default", "shading", "extreme3d"],
+    description="What both nodes run with.",
 )
 OVERRIDES = {
     "face_node": [

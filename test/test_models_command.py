@@ -74,7 +74,7 @@ class TestImport:
         with pytest.raises(SystemExit) as caught:
             main(["models", "import", "unknown", "file"])
         line = capsys.readouterr().err
-        kinds = [*KINDS, "shape2018"]
+        kinds = [*KINDS, "shape2018", "bump2018"]
         assert caught.value.code == 2 and all(kind in line for kind in kinds)
         for kind in kinds:
             assert main(["models", "import", kind, "nowhere"]) == 4

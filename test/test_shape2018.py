@@ -8,6 +8,7 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
+import test_bump2018 as bump_files
 from importer_sources import bfm_arrays, synthetic, write_mat
 
 from extreme3d_ros.camera import Camera
@@ -15,6 +16,7 @@ from extreme3d_ros.cli.main import main
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.networks.importers import onnx_file, shape2018
+from extreme3d_ros.networks.importers.bump2018 import import_bump2018
 from extreme3d_ros.networks.importers.shape2018 import import_shape2018
 from extreme3d_ros.records import Crop
 from extreme3d_ros.stages.crop import resample
@@ -387,9 +389,11 @@ class TestCommands:
 class TestProfile:
     @pytest.fixture
     def installed(self, data_home, network_file, tmp_path):
-        """bfm2009 (small, of 99 shape and 29 expression modes) and shape2018."""
+        """bfm2009 (small, of 99 shape and 29 expression modes), shape2018 and bump2018."""
         (data_home / "networks").mkdir(parents=True)
         (data_home / "networks" / "shape2018.onnx").write_bytes(network_file.read_bytes())
+        bump = bump_files.save(tmp_path / "bump", bump_files.checkpoint(bump_files.trained(bump_files.small())))
+        (data_home / "networks" / "bump2018.onnx").write_bytes(import_bump2018(bump, bump_files.small))
         source = write_mat(tmp_path / "BaselFaceModel_mod.mat", bfm_arrays(synthetic(99, 29)))
         assert main(["models", "import", "bfm2009", str(source)]) == 0
         return data_home

@@ -70,8 +70,10 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     add = actions.add_parser("import", help="convert a face model or a network of others")
     # The keys of face_model.importers.KINDS, whose import would cost every command its time, and the network.
-    add.add_argument("kind", choices=["bfm2009", "deep3d", "ict", "shape2018"], help="what PATH is; see the README")
-    add.add_argument("path", metavar="PATH", help="the model's file, or its folder (ict, shape2018)")
+    add.add_argument(
+        "kind", choices=["bfm2009", "deep3d", "ict", "shape2018", "bump2018"], help="what PATH is; see the README"
+    )
+    add.add_argument("path", metavar="PATH", help="the model's file, or its folder (ict, shape2018, bump2018)")
     add.add_argument(
         "--out",
         metavar="FILE",

@@ -36,7 +36,7 @@ class NetworkLayers:
         with timed(timings, "bump"):
             mask, bump, hidden = self._network(crop, surface)
         with timed(timings, "occlusion"):
-            return _layers(bump, labelled(mask, hidden, surface))
+            return layered(bump, labelled(mask, hidden, surface))
 
 
 class PublishedLayers:
@@ -50,7 +50,7 @@ class PublishedLayers:
         with timed(timings, "bump"):
             mask, bump = self._network(crop)
         with timed(timings, "occlusion"):
-            return _layers(bump, labelled(mask, 1 - mask, surface))
+            return layered(bump, labelled(mask, 1 - mask, surface))
 
 
 class ShadingLayers:
@@ -85,7 +85,7 @@ def labelled(mask: np.ndarray, hidden: np.ndarray, surface: Surface) -> np.ndarr
     return labels
 
 
-def _layers(bump: np.ndarray, labels: np.ndarray) -> Layers:
+def layered(bump: np.ndarray, labels: np.ndarray) -> Layers:
     """The bump (H, W) metres, faded out towards the ends of the visible skin; 0 elsewhere."""
     inside = cv2.distanceTransform((labels == VISIBLE).astype(np.uint8), cv2.DIST_L2, 3)
     t = np.clip(inside / _FADE, 0, 1)

@@ -6,11 +6,12 @@ Everything is kept under --folder: renders that are there are not made again, an
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
 
-from training.bump import renders
+from training.bump import photographs, renders
 from training.bump.export import export
 from training.bump.train import train
 from training.loop import plan_of
@@ -23,6 +24,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m training.bump", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/bump"), help="of renders and checkpoints")
     parser.add_argument("--renders", type=int, default=8_000, help="heads to render")
+    parser.add_argument("--photographs", type=Path, help="folder of unhidden faces, taught by shape from shading")
     parser.add_argument("--width", type=float, default=0.5, help="of the network, over Table 2's; 1 wants a GPU")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=16)
@@ -35,10 +37,14 @@ def main():
     for file in renders.make(arguments.folder, _FIRST_SEED, arguments.renders, arguments.processes):
         files.append(file)
         print(f"renders: {file}", flush=True)
+    if arguments.photographs:
+        files.insert(0, arguments.folder / "photographs.npz")
+        print(f"photographs: {photographs.make(arguments.photographs, files[0])} faces", flush=True)
     name = f"width-{arguments.width:g}"
-    network, figures = train(plan_of(arguments, name, arguments.rate), arguments.width, sorted(files))
+    network, figures = train(plan_of(arguments, name, arguments.rate), arguments.width, files)
     out = arguments.out or arguments.folder / f"{name}.onnx"
     export(network, figures, out)
+    out.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 

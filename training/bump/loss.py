@@ -39,9 +39,8 @@ def bump_loss(found: Tensor, bump: Tensor, weight: Tensor) -> Tensor:
     weight = weight * known
     loss = _mean(off, weight)
     for axis in (1, 2):
-        both = torch.minimum(
-            weight.narrow(axis, 1, weight.shape[axis] - 1), weight.narrow(axis, 0, -1 + weight.shape[axis])
-        )
+        pairs = weight.shape[axis] - 1
+        both = torch.minimum(weight.narrow(axis, 0, pairs), weight.narrow(axis, 1, pairs))
         loss = loss + _SLOPES * _mean(off.diff(dim=axis), both)
     return loss
 

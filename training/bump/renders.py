@@ -18,7 +18,7 @@ from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.surface import SurfaceRaster
 from training.bump.truth import Truth, truth_of
-from training.faces.generator import FaceGenerator, Rendered, Wish
+from training.faces.generator import FaceGenerator, Wish
 from training.faces.occluders import KINDS
 from training.foundation.renders import UprightDetection
 
@@ -34,9 +34,8 @@ _IN_A_FILE = 100
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture, what the runtime makes of it, and the truth."""
+    """What the runtime makes of a picture, and the truth."""
 
-    made: Rendered
     crop: Crop
     foundation: Foundation
     surface: Surface
@@ -69,7 +68,7 @@ class Observer:
         except ValueError:
             return None
         surface = self._raster(foundation, crop)
-        return Seen(made, crop, foundation, surface, truth_of(made, self.model, crop, foundation, surface))
+        return Seen(crop, foundation, surface, truth_of(made, self.model, crop, foundation, surface))
 
 
 def wish_of(seed: int) -> Wish:

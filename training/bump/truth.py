@@ -23,9 +23,10 @@ _BREAK, _REACH = 8e-3, 5
 
 @dataclass(frozen=True)
 class Truth:
-    """On the crop's pixels, all (512, 512): bump: float32 metres of mid-level detail against the foundation as it was
-    fitted, NaN where the face or the foundation is not; mask: bool, visible skin of the face; object: bool, something stands before what is
-    there; normals: (512, 512, 3) float32 of the true surface as the foundation has it turned, 0 off the face."""
+    """On the crop's pixels, all (512, 512). bump: float32 metres of mid-level detail against the foundation as it was
+    fitted, NaN where the face or the foundation is not; mask: bool, visible skin of the face; object: bool, something
+    stands before what is there; normals: (512, 512, 3) float32 of the true surface as the foundation has it turned, 0
+    off the face."""
 
     bump: np.ndarray
     mask: np.ndarray
@@ -68,11 +69,12 @@ def _breaks(depth: np.ndarray) -> np.ndarray:
 
 
 def smoothed(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian mean of an image (H, W) over a mask's pixels; made at a quarter of the size, as it is smooth."""
+    """Gaussian mean of an image (H, W) over a mask's pixels; where it is very smooth, made at a quarter of the size."""
     height, width = image.shape
+    shrunk = 4 if sigma > 12 else 1
     both = np.dstack([np.where(mask, image, 0), mask]).astype(np.float32)
-    both = cv2.resize(both, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
-    both = cv2.GaussianBlur(both, (0, 0), sigma / 4)
+    both = cv2.resize(both, (width // shrunk, height // shrunk), interpolation=cv2.INTER_AREA)
+    both = cv2.GaussianBlur(both, (0, 0), sigma / shrunk)
     return cv2.resize(both[..., 0] / (both[..., 1] + 1e-6), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
