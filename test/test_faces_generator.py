@@ -74,3 +74,43 @@ def test_an_occluder_leaves_the_truth_alone(generator):
     np.testing.assert_array_equal(clear.vertices, hidden.vertices)
     np.testing.assert_array_equal(clear.face, hidden.face)
     assert not clear.occluder.any() and hidden.occluder.any()
+
+
+@pytest.fixture
+def grey_face(generator):
+    """(picture of one grey (H, W, 3), which pixels are face, Place) of the mean head, seen from the front."""
+    from extreme3d_ros.camera import Camera
+    from training.face_model.render import View
+    from training.faces.occluders import place_of
+
+    K = np.array([[500.0, 0, 160], [0, 500.0, 160], [0, 0, 1]])
+    view = View(np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, 0.6]), Camera(K, 320, 320))
+    place = place_of(generator.heads.ict.neutral[generator.heads.ict.landmarks68], view)
+    face = np.zeros((320, 320), bool)
+    left, right = place.points[:, 0].min(), place.points[:, 0].max()
+    face[int(place.points[:, 1].min()) : int(place.points[:, 1].max()), int(left) : int(right)] = True
+    return np.full((320, 320, 3), 0.3, np.float32), face, place
+
+
+def test_clear_lenses_hide_nothing_but_the_frame(grey_face):
+    from training.faces.occluders import occlude
+
+    picture, face, place = grey_face
+    eyes = np.stack([place.points[36:42].mean(0), place.points[42:48].mean(0)])
+    x, y = np.rint(eyes).astype(int).T
+    seen = []
+    for seed in range(20):
+        _, hidden = occlude(picture, face, place, np.random.default_rng(seed), None, "glasses")
+        assert hidden[face].any() and hidden[face].mean() < 0.25
+        seen += (~hidden[y, x]).tolist()
+    assert np.mean(seen) > 0.85  # all but strong glare
+
+
+def test_a_shadow_does_not_hide_the_face(grey_face):
+    from training.faces.occluders import occlude
+
+    picture, face, place = grey_face
+    made, hidden = occlude(picture, face, place, np.random.default_rng(0), None, "hat")
+    darker = face & (made.mean(2) < 0.28)
+    assert np.count_nonzero(darker & ~hidden) > 50
+    np.testing.assert_array_equal(picture, 0.3)  # a copy was drawn on

@@ -10,7 +10,7 @@ from training.faces.occluders.place import Look, Place
 from training.faces.occluders.relief import lambert
 from training.faces.occluders.surface import sheet
 
-_MEDICAL = np.array([[0.35, 0.6, 0.75], [0.75, 0.78, 0.8], [0.3, 0.55, 0.5], [0.02, 0.02, 0.025], [0.75, 0.45, 0.5]])
+_MEDICAL = np.array([[0.35, 0.6, 0.75], [0.75, 0.78, 0.8], [0.3, 0.55, 0.5], [0.04, 0.04, 0.045], [0.75, 0.45, 0.5]])
 
 
 def mask(place: Place, look: Look, rng):
@@ -26,15 +26,15 @@ def mask(place: Place, look: Look, rng):
         seen = sheet(place, _front(place.head, size, **build), False, blur)
 
         def paint(box):
-            u, v = box.cut(seen.u), box.cut(seen.v)
+            u, v, normals = seen.cut(box)
             base = pattern(rng, box, 3 * u, 2 * v, color) if kind == "cloth" else color
-            shade = lambert(box.cut(seen.normals), look.light, 0.5) * grain(rng, box, 7, 0.08)
+            shade = lambert(normals, look.light, 0.5) * grain(rng, box, 7, 0.08)
             shade = shade * (1 - 0.25 * (np.exp(-30 * v) + np.exp(-30 * (1 - v)) * 0.6)[..., None])
             if kind == "medical":
                 fold = (v - 0.15) / 0.7 * (pleats + 1) + 0.06 * octaves(rng, box.size, 5, 1)[..., 0]
                 shade = shade * (1 - 0.35 * np.exp(-14 * (fold % 1)) * ((fold > 0.9) & (fold < pleats + 1)))[..., None]
-            wrinkles = np.exp(0.07 * octaves(rng, box.size, 14, 2) * np.abs(2 * u - 1)[..., None] ** 2)
-            return np.asarray(base) * look.level * shade * wrinkles
+            wrinkles = 1 + 0.07 * octaves(rng, box.size, 14, 2) * np.abs(2 * u - 1)[..., None]
+            return np.asarray(base) * np.maximum(look.level * shade * wrinkles, 0)
 
         shift = look.towards(0.04 * place.unit)
         band = np.mean([0.8, 0.8, 0.8]) if kind != "cloth" else color
@@ -50,20 +50,20 @@ def scarf(place: Place, look: Look, rng):
     """A thick folded cloth around the neck, pulled up over chin, mouth or nose."""
     color, folds, blur = cloth_color(rng), rng.uniform(2, 5), rng.uniform(0.4, 1.2)
     build = {"nose": rng.uniform(0.3, 1.7), "side": rng.uniform(0.3, 1.2), "beak": 0.012, "long": True}
-    slant, depth = rng.normal(0, 0.8, 2), rng.uniform(0.003, 0.008)
+    slant, depth = rng.normal(0, 0.8, 2), rng.uniform(0.003, 0.007)
     knit = rng.uniform(40, 120) if rng.random() < 0.5 else 0.0
 
     def draw(size):
         points = _front(place.head, size, **build)
         u, v = np.linspace(-1, 1, points.shape[1])[None], np.linspace(0, 1, points.shape[0])[:, None]
         wave = np.sin(2 * np.pi * folds * v + slant[0] * u * 3 + slant[1] * np.sin(3 * u))
-        points = points + (depth * wave)[..., None] * np.stack([u * 1.5, 0 * u, 1 - 0.5 * np.abs(u)], -1)
+        points = points + (depth * wave)[..., None] * np.stack([u * 0.7, 0 * u, 1 - 0.5 * np.abs(u)], -1)
         seen = sheet(place, points, False, blur)
 
         def paint(box):
-            u, v = box.cut(seen.u), box.cut(seen.v)
+            u, v, normals = seen.cut(box)
             base = pattern(rng, box, 3 * u, 3 * v, color)
-            shade = lambert(box.cut(seen.normals), look.light, 0.35) * grain(rng, box, 10, 0.15)
+            shade = lambert(normals, look.light, 0.35) * grain(rng, box, 10, 0.15)
             if knit:
                 shade = shade * (1 + 0.25 * np.sin(u * knit * 2) * np.sin(v * knit * 2))[..., None]
             return base * look.level * shade * (1 - 0.4 * np.exp(-25 * v))[..., None]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from training.face_model.render import TONES
-from training.faces.noise import octaves
-from training.faces.occluders.layers import Layer, canvas, cloth_color, curve, fill, grain, soft, stroke
+from training.faces.noise import octaves, smooth_noise
+from training.faces.occluders.layers import Box, Layer, canvas, cloth_color, curve, fill, grain, soft, stroke
 from training.faces.occluders.place import Look, Place
 from training.faces.occluders.relief import Relief, gloss, lambert
 
 #: A hand of length 1, its wrist at (0, 0), its fingers along y, the thumb at negative x.
 _KNUCKLES = np.array([[-0.155, 0.47], [-0.055, 0.51], [0.05, 0.49], [0.145, 0.43]])
-_LENGTHS, _JOINTS, _RADIUS = (0.40, 0.45, 0.42, 0.33), (0.0, 0.46, 0.76, 1.0), (0.046, 0.048, 0.045, 0.039)
+_LENGTHS, _JOINTS, _RADIUS = (0.37, 0.42, 0.39, 0.31), (0.0, 0.46, 0.76, 1.0), (0.053, 0.055, 0.052, 0.045)
 #: Landmarks on either side of the face that a pair of hands may go to.
 _PAIRS = ((4, 12), (2, 14), (37, 44), (41, 46), (48, 54), (6, 10), (19, 24))
 
@@ -53,7 +53,7 @@ def _single(place: Place, look: Look, rng):
 
 
 def _pose(rng, kind: str):
-    """(curl of the fingers (4,), spread in radians, the point (2,) of the hand that touches the face, thumb's angle)."""
+    """(curl of the fingers (4,), spread (radians), point (2,) of the hand that touches the face, the thumb's angle)."""
     curl, spread, touch = rng.uniform(0.75, 1.05, 4), rng.uniform(0.02, 0.25), [0.0, rng.uniform(0.3, 0.75)]
     if kind == "mouth":
         spread, touch = rng.uniform(0.0, 0.08), [0.0, rng.uniform(0.5, 0.75)]
@@ -95,7 +95,8 @@ class _Hand:
         alpha = soft((255 * relief.alpha).astype(np.uint8), blur)
         paint = self._paint(relief, ink, nails, np.array(color), length)
         shadow = {"shadow": 0.5, "blur": 0.02 * length, "shift": self.look.towards(0.03 * length)}
-        return [Layer(alpha, paint, **shadow), *self._sleeve(length, blur)]
+        contact = Layer(alpha, paint, 0.4, max(0.008 * length, 1.0))
+        return [Layer(alpha, None, **shadow), contact, *self._sleeve(length, blur)]
 
     def _at(self, point, length):
         """Hand coordinates (2,) to pixels."""
@@ -104,11 +105,16 @@ class _Hand:
 
     def _palm(self, relief, length):
         r = 0.085 * length * self.thick
-        for knuckle in _KNUCKLES:
-            start = [knuckle[0] * 0.55, 0.06]
-            relief.capsule(self._at(start, length), self._at(knuckle * [0.88, 0.95], length), r, 0.75 * r, -0.3 * r)
-        arm = [1.2 * np.sin(self.wrist), -1.2 * np.cos(self.wrist)]
-        relief.capsule(self._at([0, 0.1], length), self._at(arm, length), 1.55 * r, 1.9 * r, -0.9 * r)
+        for t in np.linspace(0, 3, 10):
+            knuckle = [np.interp(t, range(4), _KNUCKLES[:, k]) for k in (0, 1)]
+            bony = 0.04 * r * np.cos(2 * np.pi * t) - 0.12 * r * (t / 1.5 - 1) ** 2
+            start = self._at([knuckle[0] * 0.6, 0.06], length)
+            end = self._at([knuckle[0] * 0.9, knuckle[1] - 0.02], length)
+            relief.capsule(start, end, 1.05 * r, 0.72 * r, bony - 0.2 * r)
+        # The skin between thumb and forefinger.
+        relief.capsule(self._at([-0.1, 0.14], length), self._at([-0.13, 0.36], length), 0.9 * r, 0.6 * r, -0.2 * r)
+        arm = [3.5 * np.sin(self.wrist), -3.5 * np.cos(self.wrist)]
+        relief.capsule(self._at([0, 0.1], length), self._at(arm, length), 1.5 * r, 2.4 * r, -0.7 * r)
 
     def _finger(self, relief, ink, nails, finger, length):
         angle, point = (finger - 1.5) * self.spread, _KNUCKLES[finger]
@@ -140,8 +146,8 @@ class _Hand:
         fill(nails, b + 0.12 * radius * way + oval @ np.array([way, [-way[1], way[0]]]))
 
     def _thumb(self, relief, nails, length):
-        r, point, angle = 0.055 * length * self.thick, np.array([-0.1, 0.14]), -self.thumb
-        for reach, bend, start, end in ((0.2, 0.0, 1.5, 1.1), (0.17, 0.25, 1.05, 1.0), (0.13, 0.15, 1.0, 0.8)):
+        r, point, angle = 0.055 * length * self.thick, np.array([-0.1, 0.17]), -self.thumb
+        for reach, bend, start, end in ((0.17, 0.0, 1.6, 1.15), (0.15, 0.25, 1.1, 1.0), (0.11, 0.15, 1.0, 0.8)):
             angle += bend * self.thumb
             other = point + reach * np.array([np.sin(angle), np.cos(angle)])
             a, b = self._at(point, length), self._at(other, length)
@@ -154,16 +160,16 @@ class _Hand:
         def paint(box):
             rng, light = self.rng, self.look.light
             normals = relief.normals(box, 0.008 * length)
-            skin = color * np.exp(0.05 * octaves(rng, box.size, 6, 3) + 0.03 * rng.standard_normal((*box.size, 1)))
-            red = np.clip(0.4 * octaves(rng, box.size, 5, 2), -1, 1)
-            skin = skin * (1 + red * np.float32([0.08, -0.03, -0.03]))
+            uneven = 0.05 * octaves(rng, box.size, 6, 3) + 0.03 * rng.standard_normal((*box.size, 1), np.float32)
             nail = soft(box.cut(nails), 0.6)[..., None]
-            skin = skin * (1 + nail * np.float32([0.12, 0.08, 0.12]))
+            red = 0.4 * smooth_noise(rng, box.size, 6)
+            tint = 1 + red * np.float32([0.08, -0.03, -0.03]) + nail * np.float32([0.12, 0.08, 0.12])
             lines = soft(box.cut(ink), max(0.004 * length, 0.4))[..., None]
             shade = lambert(normals, light, 0.4, 0.25) * relief.creases(box, 0.03 * length) * (1 - 0.45 * lines)
             # Shaded parts are redder: light goes on beneath the skin.
-            shade = np.power(shade, np.float32([0.85, 1.05, 1.1]))
-            return 1.1 * skin * shade + 0.08 * self.look.level * gloss(normals, light, 14) * (0.4 + nail)
+            shade = 1 - (1 - shade * (1 + uneven)) * np.float32([0.88, 1.03, 1.06])
+            shine = 0.08 * self.look.level * gloss(normals, light, 14) * (0.4 + nail)
+            return np.float32(1.1 * color) * np.maximum(tint * shade, 0) + shine
 
         return paint
 
@@ -173,9 +179,9 @@ class _Hand:
             return []
         relief, r = Relief(self.place.size), 0.2 * length * self.thick
         way = np.array([np.sin(self.wrist), -np.cos(self.wrist)])
-        start, end = self._at(way * (0.12 + self.cuff), length), self._at(way * 1.9, length)
-        relief.capsule(start, end, r, 1.25 * r)
-        x, y = np.meshgrid(*(np.arange(s, dtype=np.float32) for s in self.place.size[::-1]))
+        start, end = self._at(way * (0.12 + self.cuff), length), self._at(way * 3.6, length)
+        relief.capsule(start, end, r, 1.5 * r)
+        x, y = Box(0, self.place.size[0], 0, self.place.size[1]).grid()
         ahead = (x - start[0]) * (end - start)[0] + (y - start[1]) * (end - start)[1]
         relief.alpha *= ahead > 0
         alpha = soft((255 * relief.alpha).astype(np.uint8), blur)

@@ -88,7 +88,7 @@ class _Hat:
         return points
 
     def _shroud(self, size):
-        """A tube along the head, open at the face: columns go around the opening, rows from its rim to the back."""
+        """A tube along the head, open at the face: columns go around the opening, rows from the back to its rim."""
         head, hood = self.place.head, self.kind == "hood"
         top = self.brow + self.low + 0.012 - (size - 1) * 0.09
         bottom = head[8, 1] - (0.035 if hood else 0.012) + (size - 1) * 0.05
@@ -97,25 +97,39 @@ class _Hat:
         angle = np.linspace(1.5 * np.pi, -0.5 * np.pi, _COLUMNS)[None]  # from the chin over the right side and the top
         back = np.linspace(0, 1, _ROWS)[:, None]
         grow = 1 + 0.45 * np.sin(back * np.pi / 2) ** 0.8 * (1 if hood else 0.7)
+        crown = 1 + 1.0 * np.sin(back * np.pi / 2) ** 0.8
         x = wide * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** 0.8 * grow
-        y = middle + tall * np.sin(angle) * np.where(np.sin(angle) < 0, grow + 1.2 * back, grow)
+        y = middle + tall * np.sin(angle) * np.where(np.sin(angle) < 0, grow + 1.2 * back, crown)
         rim = self.front - 0.012 - (0.045 if not hood else 0.02) * np.cos(angle) ** 2
         z = rim + 0.012 * np.sin(back * np.pi) - 0.15 * back**1.5
-        return np.stack([x, y, z + 0.02 * (np.sin(angle) < -0.5) * (1 - back)], axis=-1)
+        points = np.stack([x, y, z + 0.02 * (np.sin(angle) < -0.5) * (1 - back)], axis=-1)
+        return points[::-1]
+
+    def _head(self):
+        """A column within the hat: the face and what is behind it."""
+        angle = np.linspace(-np.pi, np.pi, _COLUMNS)[None]
+        points = self._ring(angle, np.full((2, 1), 0.8))
+        points[..., 1] += np.array([[self.brow + self.low + 0.02], [-0.12]])
+        return points
 
     def _layer(self, points, color, shadow, both=False):
-        seen, rng, look = sheet(self.place, points, both, self.blur), self.rng, self.look
+        rng, look = self.rng, self.look
+        seen = sheet(
+            self.place, points, both, self.blur, self._head() if both or self.kind in ("hood", "scarf") else None
+        )
 
         def paint(box):
-            u, v, normals = box.cut(seen.u), box.cut(seen.v), box.cut(seen.normals)
+            u, v, normals = seen.cut(box)
             base = pattern(rng, box, 6 * u, v, color) * look.level
-            shade = lambert(normals, look.light, 0.4) * grain(rng, box, 10, 0.0 if self.shiny else 0.12)
+            shade = lambert(normals, look.light, 0.4)
+            if not self.shiny:
+                shade = shade * grain(rng, box, 10, 0.12) * grain(rng, box, 120, 0.05)
             if self.knit:
                 ribs = 1 + 0.3 * np.sin(u * self.knit * 2) * (1 - 0.3 * np.cos(v * 200))
                 shade = shade * ribs[..., None]
             shade = shade * (1 - 0.3 * np.exp(-((1 - v) * 25))[..., None])
             shine = (0.6 if self.shiny else 0.04) * gloss(normals, look.light, 40 if self.shiny else 6)
-            return base * shade * grain(rng, box, 120, 0.05) + shine * look.level
+            return base * np.maximum(shade, 0) + shine * look.level
 
         blur = 0.05 * self.place.unit
         shift = look.towards(0.05 * self.place.unit) + [0.0, 0.1 * self.place.unit]

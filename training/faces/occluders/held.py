@@ -29,14 +29,27 @@ def _way(turn):
     return np.array([np.sin(turn), np.cos(turn)])
 
 
+def _grip(fingers: Relief, bases, tips, r: float, away):
+    """Fingers from bases to tips (F, 2), the hand they belong to, and an arm that goes away (2,)."""
+    for base, tip in zip(bases, tips):
+        knuckle = base + 0.45 * (tip - base)
+        fingers.capsule(base, knuckle, 1.1 * r, 1.05 * r, 0.5 * r)
+        fingers.capsule(knuckle, tip, 1.05 * r, 0.85 * r, 0.4 * r)
+    bases = np.asarray(bases)
+    middle, away = bases.mean(0), np.asarray(away) / np.linalg.norm(away)
+    for base in np.linspace(bases[0], bases[-1], 7):
+        fingers.capsule(base, middle + 4.5 * r * away, 1.3 * r, 1.8 * r)
+    fingers.capsule(middle + 3 * r * away, middle + 40 * r * away, 2.6 * r, 4.5 * r, -0.5 * r)
+
+
 def _relief_layer(relief, look, rng, color, blur, shine, texture=None, smooth=1.0):
     alpha = soft((255 * relief.alpha).astype(np.uint8), blur)
 
     def paint(box):
         normals = relief.normals(box, smooth)
         factor = 1.0 if texture is None else texture(box)
-        shade = lambert(normals, look.light, 0.35) * grain(rng, box, 30, 0.06) * factor
-        return np.asarray(color) * look.level * shade + shine * look.level * gloss(normals, look.light, 25)
+        shade = lambert(normals, look.light, 0.35) * grain(rng, box, 8, 0.06) * factor
+        return np.float32(color * look.level) * shade + shine * look.level * gloss(normals, look.light, 25)
 
     return Layer(alpha, paint, 0.45, 6.0 * blur + 2.0, look.towards(5.0))
 
@@ -46,7 +59,7 @@ def _handheld(place: Place, look: Look, rng):
     color, metal = rng.uniform(0.02, 0.08) if rng.random() < 0.7 else rng.uniform(0.2, 0.6), rng.uniform(0.08, 0.5)
     foam, blur, unit = rng.random() < 0.3, rng.uniform(0.4, 1.3), place.unit * rng.uniform(0.9, 1.2)
     head = cloth_color(rng) * 0.6 if foam else np.full(3, metal)
-    skin, grip = hand_color(look, rng) / look.level, rng.uniform(1.1, 1.8)
+    skin, grip, other = hand_color(look, rng) / look.level, rng.uniform(1.1, 1.8), rng.choice([-1, 1])
 
     def draw(size):
         r, way = 0.27 * unit * size, _way(turn)
@@ -54,10 +67,9 @@ def _handheld(place: Place, look: Look, rng):
         bar, ball, fingers = (Relief(place.size) for _ in range(3))
         bar.capsule(at + 0.8 * r * way, at + 9 * r * way, 0.68 * r, 0.45 * r)
         ball.capsule(at, at + 0.25 * r * way, r, 0.95 * r)
-        for k in range(4):
-            middle = at + (grip + 0.62 * k + 1.2) * r * way
-            fingers.capsule(middle - 0.85 * r * side, middle + 0.75 * r * side, 0.36 * r, 0.3 * r, 0.4 * r)
-        fingers.capsule(at + (grip + 2) * r * way + r * side, at + (grip + 5) * r * way + 6 * r * side, r, 1.6 * r)
+        middle = [at + (grip + 0.66 * k + 1.2) * r * way for k in range(4)]
+        bases, tips = [m + 1.1 * r * other * side for m in middle], [m - 0.75 * r * other * side for m in middle]
+        _grip(fingers, bases, tips, 0.36 * r, way + 0.9 * other * side)
 
         def mesh(box):
             x, y = box.grid()
@@ -133,7 +145,7 @@ def _cup(place: Place, look: Look, rng):
     tall, narrow, tip = rng.uniform(1.0, 1.6), rng.uniform(0.7, 1.0), rng.uniform(-0.25, 0.3)
     color = cloth_color(rng) if rng.random() < 0.6 else np.full(3, rng.uniform(0.5, 0.85))
     band, blur, skin = cloth_color(rng), rng.uniform(0.4, 1.3), hand_color(look, rng) / look.level
-    held = rng.random() < 0.6
+    held, other = rng.random() < 0.6, rng.choice([-1, 1])
 
     def draw(size):
         r, way = 0.45 * unit * size, _way(turn)
@@ -145,9 +157,9 @@ def _cup(place: Place, look: Look, rng):
         drawn = canvas(place.size)
         fill(drawn, np.concatenate([top_arc, low_arc]))
         fingers = Relief(place.size)
-        for k in range(4):
-            middle = at + (0.5 + 0.42 * k) * r * way
-            fingers.capsule(middle - 1.4 * r * side, middle + 0.1 * r * side, 0.27 * r, 0.22 * r, 0.3 * r)
+        middle = [at + (0.5 + 0.5 * k) * r * way for k in range(4)]
+        bases, tips = [m + 1.2 * r * other * side for m in middle], [m - 0.1 * r * other * side for m in middle]
+        _grip(fingers, bases, tips, 0.26 * r, way + 0.7 * other * side)
 
         def paint(box):
             x, y = box.grid()
@@ -179,7 +191,7 @@ def _phone(place: Place, look: Look, rng):
         side = np.array([way[1], -way[0]])
         angle = np.linspace(0, 2 * np.pi, 60)
         x, y = (np.sign(f(angle)) * np.abs(f(angle)) ** 0.25 for f in (np.cos, np.sin))
-        middle = at + 0.5 * h * way
+        middle = at + 0.25 * h * way
 
         def at_plane(u, v):
             return middle + np.multiply.outer(u * w, side) + np.multiply.outer(v * h, way)
@@ -192,9 +204,9 @@ def _phone(place: Place, look: Look, rng):
             fill(extra, at_plane(-0.6 * other + 0.28 * x, -0.75 + 0.17 * y))
             for v in (-0.82, -0.68):
                 fill(extra, at_plane(-0.6 * other + 0.13 * np.cos(angle), v + 0.065 * np.sin(angle)), 90)
-        for k in range(4):
-            start, end = at_plane(1.4 * other, 0.05 + 0.21 * k), at_plane(0.35 * other, 0.0 + 0.21 * k)
-            fingers.capsule(start, end, 0.2 * w, 0.16 * w, 0.2 * w)
+        bases = [at_plane(1.2 * other, 0.1 + 0.22 * k) for k in range(4)]
+        tips = [at_plane((0.3 + 0.1 * abs(k - 1)) * other, 0.22 * k) for k in range(4)]
+        _grip(fingers, bases, tips, 0.19 * w, way + 0.5 * other * side)
         fingers.capsule(at_plane(-1.35 * other, 0.7), at_plane(-0.85 * other, 0.0), 0.26 * w, 0.2 * w, 0.2 * w)
 
         def paint(box):
@@ -212,7 +224,7 @@ def _phone(place: Place, look: Look, rng):
 
 def _stick(place: Place, look: Look, rng):
     """A pen, a cigarette, a straw, a fork, a brush."""
-    at, turn, unit = _spot(place, rng, (*_MOUTH, 41, 46)), rng.uniform(-1.8, 1.8), place.unit
+    at, turn, unit = _spot(place, rng, (57, 66, 62, 48, 54, 33, 41, 46)), rng.uniform(-1.8, 1.8), place.unit
     long, thick = rng.uniform(0.6, 2.2), rng.uniform(0.03, 0.08)
     colors = [cloth_color(rng) if rng.random() < 0.5 else np.full(3, rng.uniform(0.5, 0.85)) for _ in range(2)]
     split, skin, held = rng.uniform(0.2, 0.8), hand_color(look, rng) / look.level, rng.random() < 0.6

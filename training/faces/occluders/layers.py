@@ -39,11 +39,12 @@ class Box:
 
 @dataclass(frozen=True)
 class Layer:
-    """alpha: (H, W) float32 opacity; paint: a box to its linear colours (h, w, 3); shadow: strength of the shadow on
+    """alpha: (H, W) float32 opacity; paint: a box to its linear colours (h, w, 3), None: it only casts
+    a shadow; shadow: strength of the shadow on
     what is behind; blur: of the shadow, pixels; shift: (2,) of the shadow, pixels."""
 
     alpha: np.ndarray
-    paint: Callable[[Box], np.ndarray]
+    paint: Callable[[Box], np.ndarray] | None
     shadow: float = 0.35
     blur: float = 5.0
     shift: Sequence[float] = (0.0, 0.0)
@@ -53,7 +54,8 @@ def hidden_by(layers: Sequence[Layer], size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool: where less than half is seen through all of them."""
     through = np.ones(size, np.float32)
     for layer in layers:
-        through *= 1 - layer.alpha
+        if layer.paint is not None:
+            through *= 1 - layer.alpha
     return through < 0.5
 
 
@@ -61,13 +63,15 @@ def laid_over(picture: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
     """The picture (H, W, 3) behind the layers, the first of them farthest."""
     picture = picture.copy()
     for layer in layers:
-        if layer.shadow > 0:
-            picture *= 1 - layer.shadow * _shadow(layer)[..., None]
         box = box_of(layer.alpha)
-        if box is not None:
+        if box is None:
+            continue
+        if layer.shadow > 0:
+            _darken(picture, layer, box)
+        if layer.paint is not None:
             part = box.cut(picture)
             part += box.cut(layer.alpha)[..., None] * (layer.paint(box) - part)
-    return np.clip(picture, 0, None).astype(np.float32)
+    return picture
 
 
 def box_of(alpha) -> Box | None:
@@ -76,15 +80,24 @@ def box_of(alpha) -> Box | None:
     return Box(y, y + height, x, x + width) if width and height else None
 
 
-def _shadow(layer: Layer):
-    """(H, W): drawn small, as it is blurred anyway."""
+def _darken(picture, layer: Layer, box: Box):
+    """Casts the shadow of what is in the box: drawn small, as it is blurred anyway."""
+    reach = int(3 * layer.blur + np.abs(layer.shift).max() + 2)
+    height, width = layer.alpha.shape
+    box = Box(
+        max(box.top - reach, 0),
+        min(box.bottom + reach, height),
+        max(box.left - reach, 0),
+        min(box.right + reach, width),
+    )
     scale = 1 / np.clip(layer.blur, 1, 4)
     move = np.float32([[scale, 0, scale * layer.shift[0]], [0, scale, scale * layer.shift[1]]])
-    height, width = layer.alpha.shape
-    small = cv2.warpAffine(layer.alpha, move, (int(width * scale) + 1, int(height * scale) + 1))
+    rows, columns = box.size
+    small = cv2.warpAffine(box.cut(layer.alpha), move, (int(columns * scale) + 1, int(rows * scale) + 1))
     small = cv2.GaussianBlur(small, (0, 0), max(layer.blur * scale, 0.3))
     back = np.float32([[1 / scale, 0, 0], [0, 1 / scale, 0]])
-    return cv2.warpAffine(small, back, (width, height))
+    part = box.cut(picture)
+    part *= 1 - layer.shadow * cv2.warpAffine(small, back, (columns, rows))[..., None]
 
 
 def canvas(size) -> np.ndarray:
@@ -134,24 +147,24 @@ def curve(points, count: int = 16) -> np.ndarray:
 
 def grain(rng, box: Box, cells: float, strength: float):
     """(h, w, 1) factor about 1: uneven surface, cells lumps along a side."""
-    return np.exp(strength * smooth_noise(rng, box.size, cells))
+    return cv2.exp(strength * smooth_noise(rng, box.size, cells)[..., 0])[..., None]
 
 
 def cloth_color(rng) -> np.ndarray:
     """(3,) linear: mostly dull, often dark, sometimes bright."""
-    color = rng.random(3) ** 2 * rng.choice([0.15, 0.5, 0.9])
+    color = 0.025 + rng.random(3) ** 2 * rng.choice([0.15, 0.5, 0.85])
     return color + rng.beta(2, 1.5) * (color.mean() - color)
 
 
 def pattern(rng, box: Box, u, v, base) -> np.ndarray:
-    """(h, w, 3) cloth of colour base along its coordinates u, v (h, w): plain, striped, checked, dotted, blotched."""
+    """(h, w, 3) or (3,) cloth of colour base along its u, v (h, w): plain, striped, checked, dotted, blotched."""
     other = cloth_color(rng)
     kind = rng.choice(5, p=[0.5, 0.15, 0.1, 0.1, 0.15])
     periods = rng.uniform(8, 40) * np.array([1.0, rng.uniform(0.7, 1.4)])
-    a, b = np.sin(u * periods[0]), np.sin(v * periods[1])
     if kind == 0:
-        amount = np.zeros(box.size, np.float32)
-    elif kind == 1:
+        return np.asarray(base, np.float32)
+    a, b = np.sin(u * np.float32(periods[0])), np.sin(v * np.float32(periods[1]))
+    if kind == 1:
         amount = np.clip(4 * (a if rng.random() < 0.5 else b), 0, 1)
     elif kind == 2:
         amount = 0.5 * (a > rng.uniform(-0.5, 0.8)) + 0.5 * (b > rng.uniform(-0.5, 0.8))
@@ -159,4 +172,5 @@ def pattern(rng, box: Box, u, v, base) -> np.ndarray:
         amount = np.clip(5 * (a * b - 0.5), 0, 1)
     else:
         amount = np.clip(0.3 + octaves(rng, box.size, rng.uniform(4, 14), 2)[..., 0], 0, 1)
-    return np.asarray(base) + amount[..., None] * (other - np.asarray(base))
+    base, other = np.asarray(base, np.float32), np.asarray(other, np.float32)
+    return base + amount.astype(np.float32)[..., None] * (other - base)

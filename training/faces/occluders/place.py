@@ -85,10 +85,11 @@ def _hair_of(picture, place: Place, tone, level, rng):
     """The colour the hair seems to have in the picture, mostly."""
     spots = np.rint(place.project(_SCALP)).astype(int)
     inside = (spots >= 2).all(1) & (spots < np.array(place.size[::-1]) - 2).all(1)
-    if not inside.any() or rng.random() < 0.3:
+    if not inside.any() or rng.random() < 0.12:
         return _hair_color(rng) * level
     color = np.median([picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).mean(0) for x, y in spots[inside]], axis=0)
-    bald = np.abs(np.log((color + 0.01) / (tone + 0.01))).max() < 0.35
+    tinge = np.abs(color / (color.sum() + 1e-6) - tone / (tone.sum() + 1e-6)).max()
+    bald = tinge < 0.06 and color.mean() > 0.45 * tone.mean()
     return _hair_color(rng) * level if bald else color
 
 

@@ -36,12 +36,13 @@ class Relief:
         part = box.cut(self.alpha)
         np.maximum(part, np.clip(radius - np.sqrt(squared) + 0.5, 0, 1), out=part)
 
-    def normals(self, box: Box, smooth: float) -> np.ndarray:
-        """(h, w, 3) unit normals: picture x, picture y, towards the camera; smooth: pixels that joints are rounded."""
+    def normals(self, box: Box, smooth: float) -> tuple[np.ndarray, ...]:
+        """Unit normals, three (h, w): picture x, picture y, towards the camera; smooth: pixels that joints are
+        rounded."""
         height = cv2.GaussianBlur(box.cut(self.height), (0, 0), max(smooth, 0.5))
-        slope = [cv2.Sobel(height, cv2.CV_32F, *d, scale=0.125) for d in ((1, 0), (0, 1))]
-        normals = np.stack([-slope[0], -slope[1], np.ones_like(height)], axis=-1)
-        return normals / np.sqrt((normals**2).sum(-1, keepdims=True))
+        x, y = (cv2.Sobel(height, cv2.CV_32F, *way, scale=-0.125) for way in ((1, 0), (0, 1)))
+        z = 1 / np.sqrt(x * x + y * y + 1)
+        return x * z, y * z, z
 
     def creases(self, box: Box, radius: float) -> np.ndarray:
         """(h, w, 1) factor: darker where the surface lies lower than what is around it."""
@@ -51,12 +52,16 @@ class Relief:
 
 
 def lambert(normals, light, ambient: float = 0.45, wrap: float = 0.15) -> np.ndarray:
-    """(h, w, 1) about 1 towards the light."""
-    cosine = normals @ np.asarray(light, np.float32)
-    return (ambient + (1.15 - ambient) * np.clip((cosine + wrap) / (1 + wrap), 0, 1))[..., None]
+    """(h, w, 1) about 1 towards the light; normals: three (h, w)."""
+    cosine = np.clip((_along(normals, light) + wrap) * (1 / (1 + wrap)), 0, 1)
+    return (np.float32(ambient) + np.float32(1.15 - ambient) * cosine)[..., None]
 
 
 def gloss(normals, light, sharpness: float) -> np.ndarray:
-    """(h, w, 1) 0..1 highlight of the light."""
-    half = np.asarray(light, np.float32) + np.float32([0, 0, 1])
-    return (np.clip(normals @ (half / np.linalg.norm(half)), 0, 1) ** np.float32(sharpness))[..., None]
+    """(h, w, 1) 0..1 highlight of the light; normals: three (h, w)."""
+    half = np.asarray(light) + [0, 0, 1]
+    return cv2.pow(np.clip(_along(normals, half / np.linalg.norm(half)), 0, 1), sharpness)[..., None]
+
+
+def _along(normals, way):
+    return sum(n * np.float32(w) for n, w in zip(normals, way))

@@ -83,9 +83,9 @@ class _Rims:
 
     def __init__(self, place: Place, look: Look, rng, thin: bool):
         self.place, self.look, self.rng = place, look, rng
-        self.width = place.unit * (rng.uniform(0.012, 0.022) if thin else rng.uniform(0.03, 0.07))
+        self.width = place.unit * (rng.uniform(0.012, 0.022) if thin else rng.uniform(0.022, 0.055))
         metal = np.array([[0.5, 0.5, 0.52], [0.55, 0.42, 0.2], [0.1, 0.1, 0.1]])[rng.integers(3)]
-        dark = rng.uniform(0.005, 0.04, 3) if rng.random() < 0.6 else cloth_color(rng)
+        dark = rng.uniform(0.005, 0.04, 3) if rng.random() < 0.75 else cloth_color(rng)
         self.color = (metal if thin else dark) * look.level
         self.rimless = rng.random() < (0.2 if thin else 0.05)
         self.half = not self.rimless and rng.random() < 0.12
@@ -167,13 +167,11 @@ def _on_head(place: Place, points, wide, tall, bow, ahead, lower) -> _Frame:
         inner.append(at(-wide * 0.97, 0.25 * tall))
         nose = at(-wide * 0.95, -0.2 * tall)
         pads.append(place.project([nose, nose + [-side * 0.002, -0.007, -0.006]]))
-        if place.sees(side):
+        if side * place.view.R[2, 0] < 0.1:
             hinge, high = at(wide * 0.98, 0.45 * tall), middle[1] + 0.45 * tall
             x = max(abs(ear[0]) * 1.07, abs(hinge[0]))
             knee = np.array([side * x, high, hinge[2] - 0.012])
-            temples.append(
-                place.project([hinge, knee, [side * x, high + 0.002, 0.0], [side * x, high - 0.012, -0.012]])
-            )
+            temples.append(place.project([hinge, knee, [side * x, high + 0.002, 0.015]]))
     arch = (inner[0] + inner[1]) / 2 + [0, 0.003, 0.002]
     return _Frame(outlines, [place.project([inner[0], arch, inner[1]])], temples, pads)
 

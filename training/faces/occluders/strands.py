@@ -16,26 +16,29 @@ def hair(place: Place, look: Look, rng):
     style = str(rng.choice(["fringe", "side", "locks", "strands", "both"], p=[0.28, 0.27, 0.2, 0.1, 0.15]))
     makers = {"fringe": _fringe, "side": _side, "locks": _locks, "strands": lambda *a: []}
     names = ("side", "side") if style == "both" else (style,)
-    first = rng.choice([-1, 1])
+    first = rng.choice([side for side in (-1, 1) if place.sees(side)])
     locks = [lock for i, name in enumerate(names) for lock in makers[name](place, rng, first * (-1) ** i)]
+    bundled = sum(lock.count for lock in locks)
     locks += _single(place, rng, 40 if style == "strands" else 12)
+    faint = rng.uniform(0.5, 1.0)
     spread = rng.uniform(0.25, 0.6)
     groups = rng.integers(0, _LEVELS, 4096)
     seed, blur = int(rng.integers(2**31)), rng.uniform(0.3, 0.7)
 
     def draw(size):
         tone, opaque = canvas(place.size), canvas(place.size)
-        lines, shades = _lines(locks, place, size, np.random.default_rng(seed))
+        lines, width = _lines(locks, place, size, np.random.default_rng(seed))
         for lock in locks:
             if lock.solid > 0:
-                fill(opaque, place_outline(lock, place, size))
+                fill(opaque, _solid(lock, place, size))
         tone[:] = 90
         for level in range(_LEVELS):
             some = lines[groups[: len(lines)] == level]
-            if len(some):
-                strokes(tone, some, shades, 50 + 30 * level)
-                strokes(opaque, some, shades, 255)
-        alpha = soft(opaque, blur)
+            strokes(tone, some, width, 50 + 30 * level)
+        strokes(opaque, lines[:bundled], width)
+        alone = canvas(place.size)
+        strokes(alone, lines[bundled:], 1, int(255 * faint))
+        alpha = np.maximum(soft(opaque, blur), soft(alone, 0.4))
 
         def paint(box):
             amount = (box.cut(tone).astype(np.float32) / 125)[..., None]
@@ -44,7 +47,7 @@ def hair(place: Place, look: Look, rng):
             sheen = np.clip(smooth_noise(rng, box.size, 5) - 0.6, 0, 1) * 0.06 * look.level * amount
             return color + sheen
 
-        return [Layer(alpha, paint, 0.45, 0.035 * place.unit, look.towards(0.05 * place.unit))]
+        return [Layer(alpha, paint, 0.35, 0.035 * place.unit, look.towards(0.05 * place.unit))]
 
     return draw
 
@@ -57,17 +60,17 @@ class _Lock:
         self.control, self.width, self.count, self.solid = np.asarray(control, float), width, count, solid
 
 
-def _line(place: Place, head, x, y):
+def _depth(head, x, y):
     """Depth (metres) of a face's surface near (x, y) of the head's frame, a little before it."""
     bulge = 1 - np.clip(np.abs(x) / 0.085, 0, 1) ** 2.2
-    high = np.clip((y - head[24, 1]) / 0.09, 0, 1) ** 2
-    return head[16, 2] * 0.6 + (head[24, 2] + 0.008 - head[16, 2] * 0.6) * bulge - 0.035 * high
+    high = np.clip((y - head[24, 1]) / 0.055, 0, 1.4) ** 2
+    return head[16, 2] * 0.6 + (head[24, 2] + 0.008 - head[16, 2] * 0.6) * bulge - 0.025 * high
 
 
 def _path(place: Place, xy):
     """Control points (4, 3) on the face from (4, 2)."""
     xy = np.asarray(xy, float)
-    return np.column_stack([xy, _line(place, place.head, xy[:, 0], xy[:, 1])])
+    return np.column_stack([xy, _depth(place.head, xy[:, 0], xy[:, 1])])
 
 
 def _fringe(place: Place, rng, side):
@@ -151,13 +154,14 @@ def _lines(locks, place: Place, size: float, rng):
         points = np.repeat((weights @ control)[None], lock.count, 0)
         points = points[:, :1] + (points - points[:, :1]) * ends
         points[..., 0] += offset + wander
+        points[..., 1] += rng.uniform(0, 0.012, (lock.count, 1)) * (1 - t)
         made.append(points)
     points = np.concatenate(made)
     pixels = place.project(points.reshape(-1, 3)).reshape(*points.shape[:2], 2)
     return pixels, max(0.0035 * place.unit, 1.0)
 
 
-def place_outline(lock: _Lock, place: Place, size: float):
+def _solid(lock: _Lock, place: Place, size: float):
     """(P, 2) pixels of the opaque part of a lock."""
     control = lock.control[0] + (lock.control - lock.control[0]) * size
     t = np.linspace(0, 1, _STEPS)
