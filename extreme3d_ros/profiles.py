@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile:
-    """Names of what was imported. face_model, bump_network: empty for the shipped one; shape_network: empty for none;
-    shading: shape from shading takes the bump network's place."""
+    """about: what it is. The others are names of what was imported; face_model, bump_network: empty for the shipped
+    one; shape_network: empty for none; shading: shape from shading takes the bump network's place."""
 
+    about: str
     face_model: str = ""
     shape_network: str = ""
     bump_network: str = ""
@@ -32,10 +33,12 @@ class Profile:
 
 
 PROFILES = {
-    "default": Profile(),
-    "shading": Profile(shading=True),
-    "extreme3d": Profile("bfm2009", "shape2018", "bump2018"),
+    "default": Profile("what comes with the package"),
+    "shading": Profile("the same with shape from shading in the bump network's place", shading=True),
+    "extreme3d": Profile("the imported bfm2009, shape2018 and bump2018", "bfm2009", "shape2018", "bump2018"),
 }
+#: What there is to choose from, for those who choose.
+ABOUT = "; ".join(f"{name}: {profile.about}" for name, profile in PROFILES.items())
 
 #: What they are imported from.
 _SOURCES = {

@@ -7,7 +7,7 @@ import sys
 
 from extreme3d_ros import __version__
 from extreme3d_ros.errors import Extreme3DError
-from extreme3d_ros.profiles import PROFILES
+from extreme3d_ros.profiles import ABOUT, PROFILES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,7 +97,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=list(PROFILES),
         default="default",
-        help="default: what comes with the package; extreme3d: the imported bfm2009 and shape2018",
+        help=ABOUT,
     )
 
 

@@ -14,6 +14,8 @@ WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 #: The highest bump that the published encoding can hold, metres: half of 255 levels of 1.25 mm / 12.
 HIGHEST = 127.5 * 1.25e-3 / 12
 _BIAS = 0.1
+#: A step of training moves numbers of size 1 a little; bumps are a tenth of what the encoding holds, and less.
+_CALM = 0.1
 
 
 class EncoderDecoder(nn.Module):
@@ -70,7 +72,7 @@ class BumpNetwork(nn.Module):
         image = window.flip(3).to(torch.float32) / 127.5 - 1.0
         stacked = torch.cat([image, normals.to(torch.float32), place.to(torch.float32)], 3).permute(0, 3, 1, 2)
         mask, bump, occlusion = (value[:, 0] for value in self.maps(stacked))
-        return mask, HIGHEST * torch.tanh(bump), occlusion
+        return mask, HIGHEST * torch.tanh(_CALM * bump), occlusion
 
 
 class _UpBlock(nn.Module):

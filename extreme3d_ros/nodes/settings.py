@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from extreme3d_ros.errors import InputError
-from extreme3d_ros.profiles import PROFILES
+from extreme3d_ros.profiles import ABOUT, PROFILES
 
 Value = bool | int | float | str
 
@@ -57,7 +57,7 @@ class Setting:
 PROFILE = Setting(
     "profile",
     "default",
-    "what the road runs with; 'extreme3d': the imported bfm2009 and shape2018; the same in both nodes",
+    f"what the road runs with, the same in both nodes. {ABOUT}",
     tuple(PROFILES),
 )
 

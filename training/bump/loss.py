@@ -10,6 +10,8 @@ from training.bump.batches import bits
 
 #: Weight of the bump's derivatives (mm a pixel) beside its heights (mm), and of pixels that an object hides.
 _SLOPES, _HIDDEN = 4.0, 0.3
+#: Weight of the bump beside the masks.
+_BUMP = 0.3
 #: Weight of pixels beyond the foundation in the masks' cross entropies.
 _BEYOND = 0.2
 #: Errors of the bump above this count no more than this, mm: there a feature lies elsewhere than it was fitted.
@@ -25,7 +27,7 @@ class BumpLoss(nn.Module):
         mask, found, occlusion = (value.float() for value in outputs)
         layers = bits(labels)
         beyond = torch.where(layers["covered"], 1.0, _BEYOND)
-        loss = bump_loss(1e3 * found, bump, torch.where(layers["object"], _HIDDEN, 1.0))
+        loss = _BUMP * bump_loss(1e3 * found, bump, torch.where(layers["object"], _HIDDEN, 1.0))
         for logit, layer in ((mask, "mask"), (occlusion, "object")):
             entropy = functional.binary_cross_entropy_with_logits(logit, layers[layer].float(), reduction="none")
             loss = loss + (beyond * entropy).sum() / beyond.sum()
