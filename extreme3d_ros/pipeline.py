@@ -11,14 +11,14 @@ from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.hole_filling import MirrorFilling
-from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingLayers
+from extreme3d_ros.stages.layers import GuidedLayers, NetworkLayers, PublishedLayers, ShadingLayers
 from extreme3d_ros.stages.shape_network import ShapeNetwork
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
 from extreme3d_ros.stages.surface import SurfaceRaster
 from extreme3d_ros.stages.zipper import finish, visible_surface
 from extreme3d_ros.timing import timed
 
-LayersMaker = NetworkLayers | PublishedLayers | ShadingLayers
+LayersMaker = GuidedLayers | NetworkLayers | PublishedLayers | ShadingLayers
 
 
 class FastPath:
@@ -26,12 +26,12 @@ class FastPath:
 
     def __init__(self, model: FaceModel, shape_network: ShapeNetwork | None = None, layers: LayersMaker | None = None):
         """shape_network: a published one that gives the identity; None: the package's own road. layers: what makes
-        bump and masks; None: the package's own network."""
+        bump and masks; None: the package's own way."""
         self._detection = Detection()
         self._crop = FaceCrop(model)
         self._foundation = FoundationFit(model, shape_network)
         self._raster = SurfaceRaster(model)
-        self._layers = layers or NetworkLayers(model)
+        self._layers = layers or GuidedLayers(model)
 
     def __call__(self, frame: Frame, max_faces: int | None = 1, hint: Face | None = None) -> list[Observation]:
         """The faces of a frame, largest first (None: all of them); an empty list where there is none.

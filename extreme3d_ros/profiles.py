@@ -1,8 +1,8 @@
 """Profiles: which face model and which networks the road runs with.
 
-`default` needs nothing but the package; `shading` has shape from shading in the bump network's place. `extreme3d` is
-the paper's own route: the Basel Face Model and the published identity and bump networks (Secs. 3.1, 4.1), all imported
-by the user from files that they brought.
+`default`, `network` and `shading` need nothing but the package, and differ in who makes bump map and masks. `extreme3d`
+is the paper's own route: the Basel Face Model and the published identity and bump networks (Secs. 3.1, 4.1), all
+imported by the user from files that they brought.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile:
-    """about: what it is. The others are names of what was imported; face_model, bump_network: empty for the shipped
-    one; shape_network: empty for none; shading: shape from shading takes the bump network's place."""
+    """about: what it is; layers: who makes bump map and masks, a name in stages/layers.py. The others are names of
+    what was imported; face_model: empty for the shipped one; shape_network, bump_network: empty for none."""
 
     about: str
+    layers: str
     face_model: str = ""
     shape_network: str = ""
     bump_network: str = ""
-    shading: bool = False
 
 
 PROFILES = {
-    "default": Profile("what comes with the package"),
-    "shading": Profile("the same with shape from shading in the bump network's place", shading=True),
-    "extreme3d": Profile("the imported bfm2009, shape2018 and bump2018", "bfm2009", "shape2018", "bump2018"),
+    "default": Profile("the package's network finds the skin, its shading makes the bump", "GuidedLayers"),
+    "network": Profile("the bump is the network's too", "NetworkLayers"),
+    "shading": Profile("no bump network: skin by its colour", "ShadingLayers"),
+    "extreme3d": Profile(
+        "the imported bfm2009, shape2018 and bump2018", "PublishedLayers", "bfm2009", "shape2018", "bump2018"
+    ),
 }
 #: What there is to choose from, for those who choose.
 ABOUT = "; ".join(f"{name}: {profile.about}" for name, profile in PROFILES.items())
@@ -82,12 +85,13 @@ def shape_network_of(profile: str, model: FaceModel) -> ShapeNetwork | None:
 
 def layers_of(profile: str, model: FaceModel) -> LayersMaker:
     """What makes a profile's bump map and masks, for its face model. Raises ModelFileError."""
-    from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingLayers
+    from extreme3d_ros.stages import layers
 
     wanted = PROFILES[profile]
+    make = getattr(layers, wanted.layers)
     if wanted.bump_network:
-        return PublishedLayers(_imported(profile, networks_folder() / f"{wanted.bump_network}.onnx"))
-    return ShadingLayers(model) if wanted.shading else NetworkLayers(model)
+        return make(_imported(profile, networks_folder() / f"{wanted.bump_network}.onnx"))
+    return make(model)
 
 
 def _imported(profile: str, path: Path) -> Path:

@@ -36,7 +36,7 @@ ARGUMENTS = [
 PROFILE = DeclareLaunchArgument(
     "profile",
     default_value="",
-    choices=["", "default", "shading", "extreme3d"],
+    choices=["", "default", "network", "shading", "extreme3d"],
     description="What both nodes run with.",
 )
 OVERRIDES = {

@@ -10,7 +10,8 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.raster import Raster
-from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Surface
+from extreme3d_ros.pipeline import FastPath
+from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Frame, Surface
 from extreme3d_ros.stages.bump_network import BumpNetwork
 from extreme3d_ros.stages.face_window import FaceWindow, WindowMaker
 from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK as FOUNDATION_NETWORK
@@ -258,3 +259,46 @@ def test_a_training_goes_on_where_it_stopped_and_its_network_runs(torch, tmp_pat
     stage = BumpNetwork(MODEL, tmp_path / "net.onnx")
     maps = stage(crop_of(np.full((512, 512, 3), 128, np.uint8)), disc())
     assert all(value.shape == (512, 512) and np.isfinite(value).all() for value in maps)
+
+
+@pytest.fixture(scope="module")
+def fast():
+    return FastPath(MODEL)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    pytest.importorskip("skimage", reason="scikit-image is not installed (extra: demo)")
+    from extreme3d_ros.input.images import demo_image
+
+    return demo_image()
+
+
+class TestShipped:
+    """The network that comes with the package, on a photograph."""
+
+    def seen(self, fast, image):
+        return fast(Frame(image, Camera.assumed(image.shape[1], image.shape[0])))[0]
+
+    def test_a_clear_face_is_seen_and_the_fringe_before_it_hides_it(self, fast, photograph):
+        seen = self.seen(fast, photograph)
+        labels = seen.layers.occlusion
+        side = (labels == VISIBLE) | (labels == HIDDEN)
+        height = seen.surface.raster.interpolate(MODEL.faces, MODEL.mean[:, 1:2])[..., 0]
+        eyes = MODEL.landmarks68.on(MODEL.faces, MODEL.mean)[36:48, 1].mean()
+        assert (labels == VISIBLE)[side & (height < eyes + 0.02)].mean() > 0.95
+        assert (labels == HIDDEN)[side & (height > eyes + 0.055)].mean() > 0.8
+
+    def test_dark_glasses_are_hidden_and_leave_no_bump(self, fast, photograph):
+        points = self.seen(fast, photograph).face.points
+        glasses = np.zeros(photograph.shape[:2], np.uint8)
+        for eye in ((33, 133), (362, 263)):
+            outer, inner = points[list(eye)]
+            middle, reach = (outer + inner) / 2, np.linalg.norm(outer - inner)
+            box = (middle.tolist(), (1.7 * reach, 1.3 * reach), 0.0)
+            cv2.ellipse(glasses, box, 255, -1)
+        seen = self.seen(fast, np.where(glasses[..., None] > 0, np.uint8(25), photograph))
+        on_crop = cv2.warpAffine(glasses, seen.crop.crop_to_image[:2], (512, 512), flags=cv2.WARP_INVERSE_MAP) > 127
+        assert (seen.layers.occlusion == HIDDEN)[on_crop].mean() > 0.8
+        assert np.abs(seen.layers.bump[on_crop]).mean() < 5e-5
+        assert seen.layers.mask[on_crop].mean() < 255 * 0.15

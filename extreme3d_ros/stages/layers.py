@@ -1,7 +1,8 @@
-"""The layers on the foundation (Sec. 4.1): bump map, mask and occlusion labels, by one of three makers.
+"""The layers on the foundation (Sec. 4.1): bump map, mask and occlusion labels, by one of four makers.
 
-`NetworkLayers` asks the package's own network, `PublishedLayers` that of the CVPR 2018 release, `ShadingLayers` none:
-it is what the paper's network was taught by.
+`GuidedLayers` asks the package's own network what is skin and what hides it, and makes the bump of the skin by shape
+from shading; `NetworkLayers` takes the bump from the network too; `PublishedLayers` asks that of the CVPR 2018 release,
+`ShadingLayers` none.
 """
 
 from __future__ import annotations
@@ -23,6 +24,22 @@ from extreme3d_ros.timing import timed
 _LEAST_SPOT = 0.003
 #: Width over which a bump fades out towards the end of the visible skin, crop pixels.
 _FADE = 8.0
+
+
+class GuidedLayers:
+    """The network tells skin from what hides it; the skin's shading tells the bump."""
+
+    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
+        """Raises ModelFileError where the network's file is missing, broken or another network."""
+        self._network, self._shading = BumpNetwork(model, path), ShapeFromShading()
+
+    def __call__(self, crop: Crop, surface: Surface, timings: dict[str, float]) -> Layers:
+        with timed(timings, "occlusion"):
+            mask, _, hidden = self._network(crop, surface)
+            labels = labelled(mask, hidden, surface)
+        with timed(timings, "bump"):
+            bump = self._shading(crop, surface, labels)
+        return Layers(bump, _mask(labels), labels)
 
 
 class NetworkLayers:

@@ -39,9 +39,8 @@ class Box:
 
 @dataclass(frozen=True)
 class Layer:
-    """alpha: (H, W) float32 opacity; paint: a box to its linear colours (h, w, 3), None: it only casts
-    a shadow; shadow: strength of the shadow on
-    what is behind; blur: of the shadow, pixels; shift: (2,) of the shadow, pixels."""
+    """alpha: (H, W) float32 opacity; paint: a box to its linear colours (h, w, 3), None: it only casts a shadow;
+    shadow: strength of the shadow on what is behind; blur: of the shadow, pixels; shift: (2,) of it, pixels."""
 
     alpha: np.ndarray
     paint: Callable[[Box], np.ndarray] | None
