@@ -178,4 +178,4 @@ def test_hidden_points_lie_nearer_to_the_truth_than_the_detected_ones(network, d
             ours.append(np.linalg.norm(known.points - truth, axis=1).mean() / eyes)
             detected.append(np.linalg.norm(face.points - truth, axis=1).mean() / eyes)
     assert len(ours) >= 6
-    assert np.mean(ours) < 0.75 * np.mean(detected)
+    assert np.mean(ours) < 0.9 * np.mean(detected)

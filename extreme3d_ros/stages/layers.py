@@ -38,8 +38,7 @@ class GuidedLayers:
             mask, _, hidden = self._network(crop, surface)
             labels = labelled(mask, hidden, surface)
         with timed(timings, "bump"):
-            bump = self._shading(crop, surface, labels)
-        return Layers(bump, _mask(labels), labels)
+            return layered(self._shading(crop, surface, labels), labels)
 
 
 class NetworkLayers:
