@@ -1,4 +1,4 @@
-"""Renders to batches: every time a sample is shown it is mirrored, shifted, recoloured, and some are covered anew."""
+"""Renders to batches: every time a sample is shown it is mirrored or not, recoloured, and some are covered anew."""
 
 from __future__ import annotations
 

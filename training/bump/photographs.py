@@ -13,6 +13,7 @@ from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import HIDDEN, VISIBLE, Frame, Observation
 from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.layers import ShadingLayers
+from training import kept_files
 from training.bump.renders import SIZE, Seen, row_of
 from training.bump.truth import Truth
 
@@ -27,9 +28,7 @@ def make(folder: Path, file: Path) -> int:
     rows = [row for image in images if image is not None and (row := _row(fast, maker, image))]
     if rows:
         file.parent.mkdir(parents=True, exist_ok=True)
-        written = file.with_suffix(".part.npz")
-        np.savez(written, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
-        written.rename(file)
+        kept_files.write(file, rows)
     return len(rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.surface import SurfaceRaster
+from training import kept_files
 from training.bump.truth import Truth, truth_of
 from training.faces.generator import FaceGenerator, Wish
 from training.faces.occluders import KINDS
@@ -111,22 +111,12 @@ def _observer() -> tuple[Observer, WindowMaker]:
     return observer, WindowMaker(observer.model, SIZE)
 
 
-def _file(job: tuple[Path, int]) -> Path:
-    folder, first = job
-    path = folder / f"{first:08d}.npz"
-    if not path.exists():
-        observe, maker = _observer()
-        found = (observe(seed, wish_of(seed)) for seed in range(first, first + _IN_A_FILE))
-        rows = [row_of(seen, maker) for seen in found if seen]
-        written = path.with_suffix(".part.npz")
-        np.savez(written, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
-        written.rename(path)
-    return path
+def _row(seed: int) -> dict[str, np.ndarray] | None:
+    observe, maker = _observer()
+    seen = observe(seed, wish_of(seed))
+    return row_of(seen, maker) if seen else None
 
 
 def make(folder: Path, first: int, count: int, processes: int):
     """Files of the seeds first, first + 1, ... (those already there are kept); yields each as it is done."""
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(folder, seed) for seed in range(first, first + count, _IN_A_FILE)]
-    with get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(_file, jobs)
+    return kept_files.make(folder, first, count, _IN_A_FILE, processes, _row)

@@ -35,15 +35,13 @@ def evaluate(network: nn.Module, batches: Batches, count: int, device: str) -> d
     layers = bits(labels)
     known = torch.isfinite(bump) & layers["mask"]
     off, none = (torch.where(known, value, 0.0) for value in (1e3 * found - bump, bump))
-    slopes = [
-        torch.cat([(v[:, :, 1:] - v[:, :, :-1])[known[:, :, 1:] & known[:, :, :-1]].abs() for v in (value,)])
-        for value in (off, none)
-    ]
+    pairs = known[:, :, 1:] & known[:, :, :-1]
+    slopes = [value.diff(dim=2)[pairs].abs().mean() for value in (off, none)]
     inside = layers["covered"]
     both, either = (mask > 0) & layers["mask"], (mask > 0) | layers["mask"]
     return {
         "bump": round(float(off.abs().sum() / none.abs().sum()), 4),
-        "slope": round(float(slopes[0].mean() / slopes[1].mean()), 4),
+        "slope": round(float(slopes[0] / slopes[1]), 4),
         "mask": round(float((both & inside).sum() / (either & inside).sum()), 4),
         "occlusion": round(area_under_roc(occlusion[inside].numpy(), layers["object"][inside].numpy()), 4),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid
 from extreme3d_ros.stages.window import window_about
+from training import kept_files
 from training.faces.generator import FaceGenerator, Rendered, Wish
 
 #: Side of the kept windows, in pixels and in sides of the network's window: room to shift and turn it in training.
@@ -96,20 +96,10 @@ def _observer() -> Observer:
     return Observer()
 
 
-def _file(job: tuple[Path, int]) -> Path:
-    folder, first = job
-    path = folder / f"{first:08d}.npz"
-    if not path.exists():
-        rows = [row for row in map(_observer(), range(first, first + _IN_A_FILE)) if row]
-        written = path.with_suffix(".part.npz")
-        np.savez(written, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
-        written.rename(path)
-    return path
+def _row(seed: int) -> dict[str, np.ndarray] | None:
+    return _observer()(seed)
 
 
 def make(folder: Path, first: int, count: int, processes: int):
     """Files of the seeds first, first + 1, ... (those already there are kept); yields each as it is done."""
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(folder, seed) for seed in range(first, first + count, _IN_A_FILE)]
-    with get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(_file, jobs)
+    return kept_files.make(folder, first, count, _IN_A_FILE, processes, _row)

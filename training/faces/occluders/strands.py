@@ -100,18 +100,18 @@ def _side(place: Place, rng, side):
     return locks
 
 
+def _hanging(x, top, length, away, bend):
+    """Bends of a lock (4, 2) from the hair line down, metres."""
+    return [[x, top], [x + bend, top - length / 3], [x + away - bend, top - length / 1.5], [x + away, top - length]]
+
+
 def _locks(place: Place, rng, side):
     brow, locks = place.head[24, 1], []
     for _ in range(rng.integers(2, 7)):
         x, length = rng.uniform(-0.06, 0.06), rng.uniform(0.05, 0.13)
         away, bend = rng.normal(0, 0.03), rng.normal(0, 0.02)
         top = brow + rng.uniform(0.04, 0.055) - 4 * x**2
-        points = [
-            [x, top],
-            [x + bend, top - length / 3],
-            [x + away - bend, top - length / 1.5],
-            [x + away, top - length],
-        ]
+        points = _hanging(x, top, length, away, bend)
         locks.append(_Lock(_path(place, points), rng.uniform(0.004, 0.016), 22, rng.uniform(0.0, 0.8)))
     return locks
 
@@ -127,12 +127,7 @@ def _single(place: Place, rng, most: int):
             rng.normal(0, 0.03),
         )
         top = brow + rng.uniform(0.03, 0.055) - 4 * x**2
-        points = [
-            [x, top],
-            [x + bend, top - length / 3],
-            [x + away - bend, top - length / 1.5],
-            [x + away, top - length],
-        ]
+        points = _hanging(x, top, length, away, bend)
         locks.append(_Lock(_path(place, points), 0.003, rng.integers(1, 4), 0.0))
     return locks
 
