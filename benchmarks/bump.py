@@ -22,12 +22,12 @@ from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first pr
 from extreme3d_ros.face_model.model import BROW
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.records import HIDDEN, VISIBLE
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK
 from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
 from training.bump.renders import Observer, Seen
 from training.bump.train import area_under_roc
-from training.bump.truth import smoothed
 from training.faces.generator import Wish
 
 #: Seeds from here on are for measuring; below it for learning.
@@ -89,7 +89,7 @@ def luminance_as_height(seen: Seen) -> np.ndarray:
     """Dark is deep: the crop's luminance, less what is smooth, as metres (512, 512)."""
     covered = seen.surface.raster.covered
     light = cv2.cvtColor(seen.crop.image, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    light = np.where(covered, light - smoothed(light, covered, _LUMINANCE_SIGMA), 0)
+    light = np.where(covered, light - smooth_over(light, covered, _LUMINANCE_SIGMA), 0)
     return (light * (_LUMINANCE_RMS / max(float(np.sqrt(np.mean(light[covered] ** 2))), 1e-6))).astype(np.float32)
 
 
@@ -97,7 +97,7 @@ def detail_error(bump, truth, where) -> float:
     """Rms mm between details finer than 10 pixels, on pixels (512, 512) bool."""
     known = np.isfinite(truth)
     off = np.where(known, bump - truth, 0).astype(np.float32)
-    return rms_mm((off - smoothed(off, known, _LUMINANCE_SIGMA))[where])
+    return rms_mm((off - smooth_over(off, known, _LUMINANCE_SIGMA))[where])
 
 
 def rms_mm(values) -> float:

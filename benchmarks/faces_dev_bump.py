@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.faces_dev import FOLDER
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import HIDDEN, VISIBLE, Frame
 from extreme3d_ros.stages.bump_network import BumpNetwork
@@ -18,7 +19,6 @@ from extreme3d_ros.stages.face_window import FaceWindow, WindowMaker
 from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
 from training.bump.renders import SIZE
 from training.bump.train import area_under_roc
-from training.bump.truth import smoothed
 
 #: What is smoother (sigma, pixels) is left out of the correlation; the mask is made smaller by this many pixels.
 _SIGMA, _ERODED = 5.0, 7
@@ -80,7 +80,7 @@ def through(window: FaceWindow, published: np.ndarray, to_map: np.ndarray) -> np
 
 def correlation(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
     """Of the details of two maps (512, 512) on pixels (512, 512) bool."""
-    details = [(value - smoothed(value, where, _SIGMA))[where] for value in (a, b)]
+    details = [(value - smooth_over(value, where, _SIGMA))[where] for value in (a, b)]
     return float(np.corrcoef(*details)[0, 1])
 
 

@@ -16,6 +16,11 @@ def networks_folder() -> Path:
     return _data() / "networks"
 
 
+def references_folder() -> Path:
+    """The gallery of references that the user has built."""
+    return _data() / "references"
+
+
 def _data() -> Path:
     home = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification has relative paths ignored.

@@ -7,18 +7,21 @@ import numpy as np
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
+from extreme3d_ros.references.gallery import Gallery
+from extreme3d_ros.references.person import Person
+from extreme3d_ros.references.viewpoint import direction_of
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
-from extreme3d_ros.stages.hole_filling import MirrorFilling
-from extreme3d_ros.stages.layers import GuidedLayers, NetworkLayers, PublishedLayers, ShadingLayers
+from extreme3d_ros.stages.hole_filling import HoleFilling
+from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingLayers
 from extreme3d_ros.stages.shape_network import ShapeNetwork
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
 from extreme3d_ros.stages.surface import SurfaceRaster
 from extreme3d_ros.stages.zipper import finish, visible_surface
 from extreme3d_ros.timing import timed
 
-LayersMaker = GuidedLayers | NetworkLayers | PublishedLayers | ShadingLayers
+LayersMaker = NetworkLayers | PublishedLayers | ShadingLayers
 
 
 class FastPath:
@@ -31,7 +34,7 @@ class FastPath:
         self._crop = FaceCrop(model)
         self._foundation = FoundationFit(model, shape_network)
         self._raster = SurfaceRaster(model)
-        self._layers = layers or GuidedLayers(model)
+        self._layers = layers or NetworkLayers(model)
 
     def __call__(self, frame: Frame, max_faces: int | None = 1, hint: Face | None = None) -> list[Observation]:
         """The faces of a frame, largest first (None: all of them); an empty list where there is none.
@@ -66,24 +69,33 @@ class FastPath:
 class Completion:
     """hole filling - soft symmetry - zipper, for the newest observation."""
 
-    def __init__(self, model: FaceModel):
+    def __init__(self, model: FaceModel, gallery: Gallery | None = None):
+        """gallery: references to borrow detail from; None: none."""
         self._raster = SurfaceRaster(model)
-        self._filling = MirrorFilling(model)
+        self._filling = HoleFilling(model, gallery)
         self._topology = dense_topology(model)
         self._symmetry = SoftSymmetry(self._topology)
 
-    def __call__(self, crop: Crop, foundation: Foundation, layers: Layers) -> Completed:
-        """The finished mesh of one observation."""
+    def __call__(self, crop: Crop, foundation: Foundation, layers: Layers, person: Person | None = None) -> Completed:
+        """The finished mesh of one observation.
+
+        person: what was seen of whoever was there in the frame before; it lends, then takes what this frame shows.
+        """
         timings: dict[str, float] = {}
+        if person is not None:
+            person.follow(foundation.t)
         with timed(timings, "hole_filling"):
             # The foundation's raster isn't sent between the nodes: making it anew takes less than sending it would.
             surface = self._raster(foundation, crop)
-            bump = self._filling(crop, foundation, layers, surface)
+            filling = self._filling(crop, foundation, layers, surface, person)
+        if person is not None:
+            with timed(timings, "remembering"):
+                person.add(self._filling.own_skin(crop, foundation, layers, surface), direction_of(foundation))
         with timed(timings, "soft_symmetry"):
-            detailed = self._symmetry(crop, foundation, bump, layers.occlusion, surface)
+            detailed = self._symmetry(crop, foundation, filling.bump, layers.occlusion, surface)
         with timed(timings, "zipper"):
             mesh = finish(detailed, self._topology, crop)
-        return Completed(bump, mesh, timings)
+        return Completed(filling.bump, filling.sources, mesh, timings)
 
 
 class Intermediates:

@@ -1,6 +1,6 @@
 """Profiles: which face model and which networks the road runs with.
 
-`default`, `network` and `shading` need nothing but the package, and differ in who makes bump map and masks. `extreme3d`
+`default` and `shading` need nothing but the package, and differ in who makes bump map and masks. `extreme3d`
 is the paper's own route: the Basel Face Model and the published identity and bump networks (Secs. 3.1, 4.1), all
 imported by the user from files that they brought.
 """
@@ -33,8 +33,7 @@ class Profile:
 
 
 PROFILES = {
-    "default": Profile("the package's network finds the skin, its shading makes the bump", "GuidedLayers"),
-    "network": Profile("the bump is the network's too", "NetworkLayers"),
+    "default": Profile("the package's own networks", "NetworkLayers"),
     "shading": Profile("no bump network: skin by its colour", "ShadingLayers"),
     "extreme3d": Profile(
         "the imported bfm2009, shape2018 and bump2018", "PublishedLayers", "bfm2009", "shape2018", "bump2018"

@@ -148,13 +148,27 @@ class FaceMesh:
 
 
 @dataclass(frozen=True)
-class Completed:
-    """What completion makes of an observation.
+class Filling:
+    """What hole filling makes of a bump map.
 
-    bump: (512, 512) float32, the bump map after hole filling; mesh: the finished mesh, of the same triangles for every
-    face, its first V vertices those of the foundation; timings_ms: per stage.
+    bump: (512, 512) float32 metres; sources: the shares of the holes' pixels that "person" (what was seen of the same
+    person before), "reference" (a gallery), "mirror" (the mirrored half of the face) and "none" filled; they sum to 1,
+    those of no share are left out, and it is empty where nothing is hidden.
     """
 
     bump: np.ndarray
+    sources: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What completion makes of an observation.
+
+    bump: (512, 512) float32, the bump map after hole filling; filled_from: a `Filling`'s sources; mesh: the finished
+    mesh, of the same triangles for every face, its first V vertices those of the foundation; timings_ms: per stage.
+    """
+
+    bump: np.ndarray
+    filled_from: dict[str, float]
     mesh: FaceMesh
     timings_ms: dict[str, float] = field(default_factory=dict)

@@ -36,7 +36,7 @@ ARGUMENTS = [
 PROFILE = DeclareLaunchArgument(
     "profile",
     default_value="",
-    choices=["", "default", "network", "shading", "extreme3d"],
+    choices=["", "default", "shading", "extreme3d"],
     description="What both nodes run with.",
 )
 OVERRIDES = {
@@ -58,6 +58,9 @@ OVERRIDES = {
             "coloring", default_value="", choices=["", "shaded", "texture", "plain"], description="The mesh in RViz."
         ),
         DeclareLaunchArgument("ply_dir", default_value="", description="Folder for PLY files."),
+        DeclareLaunchArgument(
+            "references", default_value="", description="Folder of a gallery to fill holes from, or none."
+        ),
     ],
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from extreme3d_ros.camera import Camera
+from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.records import Foundation
 from extreme3d_ros.stages.crop import framing, resample
 from extreme3d_ros.stages.surface import SurfaceRaster
@@ -15,7 +16,7 @@ if not ICT_FOLDER.exists():
     pytest.skip("ICT-FaceKit is not at ../shared/data", allow_module_level=True)
 
 from extreme3d_ros.records import Crop  # noqa: E402
-from training.bump.truth import on_crop, smoothed, truth_of  # noqa: E402
+from training.bump.truth import on_crop, truth_of  # noqa: E402
 from training.faces.detail import FaceDetail, bumped  # noqa: E402
 from training.faces.generator import FaceGenerator, Wish  # noqa: E402
 
@@ -88,7 +89,7 @@ def test_against_a_perfect_foundation_the_bump_is_the_detail_alone(generator):
     truth = truth_of(made, model, crop, foundation, surface)
     where = np.isfinite(truth.bump) & (surface.facing > 0.6)
     rise = on_crop(made.height, crop) / np.clip(surface.facing, 0.3, 1)
-    rise = (rise - smoothed(rise, np.isfinite(truth.bump), 32.0))[where]
+    rise = (rise - smooth_over(rise, np.isfinite(truth.bump), 32.0))[where]
     assert np.abs(truth.bump[where] - rise).mean() < 0.1 * np.abs(rise).mean() + 2e-5
     assert truth.mask[where].mean() > 0.9
 

@@ -1,42 +1,13 @@
-"""Hole filling and soft symmetry on a posed foundation with a known bump."""
+"""Soft symmetry and the finished mesh, on a posed foundation with a known bump."""
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
+from face_scenes import CAMERA, MODEL, cheek_bumps, scene
 
-from extreme3d_ros.camera import Camera
-from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
 from extreme3d_ros.pipeline import Completion
-from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Foundation, Layers
-from extreme3d_ros.stages.hole_filling import MirrorFilling
-from extreme3d_ros.stages.occlusion import GRAZING
+from extreme3d_ros.records import HIDDEN, VISIBLE, Layers
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
-from extreme3d_ros.stages.surface import SurfaceRaster
-
-MODEL = load_face_model()
-CAMERA = Camera(np.array([[1100.0, 0, 255.5], [0, 1100.0, 255.5], [0, 0, 1]]), 512, 512)
-RASTER = SurfaceRaster(MODEL)
-
-
-def scene(yaw, height=lambda vertices: 0 * vertices[:, 0]):
-    """A crop of the mean face turned by yaw degrees; height: metres of bump for the model's vertices (V, 3)."""
-    R = np.diag([1.0, -1.0, -1.0]) @ Rotation.from_euler("y", yaw, degrees=True).as_matrix()
-    t = np.array([0.0, 0.0, 0.6])
-    foundation = Foundation((MODEL.mean @ R.T + t).astype(np.float32), R, t)
-    crop = Crop(np.full((512, 512, 3), (90, 120, 180), np.uint8), CAMERA, np.eye(3))
-    surface = RASTER(foundation, crop)
-    side = surface.raster.covered & (surface.facing > GRAZING)
-    occlusion = np.where(side, VISIBLE, np.where(surface.raster.covered, TURNED_AWAY, NOT_FACE)).astype(np.uint8)
-    bump = surface.raster.interpolate(MODEL.faces, height(MODEL.mean)[:, None].astype(np.float32))[..., 0]
-    return crop, foundation, surface, Layers(bump, (occlusion == VISIBLE).astype(np.uint8) * 255, occlusion)
-
-
-def cheek_bumps(vertices):
-    """Two bumps of 2 mm, 2 cm wide, symmetric: one on each cheek."""
-    centre = MODEL.mean[np.argmax(vertices[:, 0] * (np.abs(vertices[:, 1] + 0.035) < 0.005) * (vertices[:, 0] < 0.04))]
-    distance = np.linalg.norm(vertices * np.sign(vertices * [1, 0, 0] + [0, 1, 1]) - centre, axis=1)
-    return 2e-3 * np.exp(-((distance / 0.01) ** 2))
 
 
 def test_a_bump_moves_the_surface_towards_the_camera_along_its_rays():
@@ -55,27 +26,6 @@ def test_no_bump_leaves_the_foundation():
     crop, foundation, surface, layers = scene(30)
     mesh = Completion(MODEL)(crop, foundation, layers).mesh
     np.testing.assert_allclose(mesh.vertices, dense_topology(MODEL).from_foundation @ foundation.vertices, atol=1e-6)
-
-
-def test_hidden_detail_is_borrowed_from_the_mirrored_half():
-    crop, foundation, surface, layers = scene(0, cheek_bumps)
-    truth = layers.bump.copy()
-    left = np.zeros((512, 512), bool)
-    left[:, 262:] = layers.occlusion[:, 262:] == VISIBLE  # a hand over all of the person's left half
-    hidden = Layers(np.where(left, 0, truth), layers.mask, np.where(left, HIDDEN, layers.occlusion).astype(np.uint8))
-    filled = MirrorFilling(MODEL)(crop, foundation, hidden, surface)
-    inside = truth > 1e-3
-    assert (inside & left).sum() > 100
-    np.testing.assert_allclose(filled[inside & left], truth[inside & left], atol=2e-4)
-    np.testing.assert_array_equal(filled[~left], truth[~left])
-
-
-def test_what_is_hidden_on_both_sides_stays_smooth():
-    crop, foundation, surface, layers = scene(0, cheek_bumps)
-    occlusion = np.where(layers.occlusion == VISIBLE, HIDDEN, layers.occlusion).astype(np.uint8)
-    hidden = Layers(np.zeros((512, 512), np.float32), layers.mask, occlusion)
-    assert not MirrorFilling(MODEL)(crop, foundation, hidden, surface).any()
-    assert hidden.occluded_fraction == 1.0
 
 
 @pytest.mark.parametrize("topology", [sparse_topology, dense_topology])

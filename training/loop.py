@@ -76,6 +76,13 @@ class _Epoch(Dataset):
         return self._batches.varied(self._rows[index], rng)
 
 
+def take_over(network: nn.Module, checkpoint: Path) -> None:
+    """Gives a network the averaged weights that another training of it kept."""
+    average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    average.pop("n_averaged")
+    network.load_state_dict({name.removeprefix("module."): value for name, value in average.items()})
+
+
 def train(plan: Plan, task: Task) -> tuple[nn.Module, dict]:
     """The network (its weights averaged over the last steps) and its figures."""
     network = task.network.to(plan.device, memory_format=torch.channels_last)

@@ -18,6 +18,7 @@ from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.pipeline import Completion, FastPath
 from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.records import FaceMesh, Frame
+from extreme3d_ros.references.default import references_of
 from extreme3d_ros.stages.detection.networks import native_stderr_silenced
 
 _WARM_UP = 3
@@ -36,7 +37,7 @@ def bench(arguments) -> int:
 
 def measure(frame: Frame, frames: int, model: FaceModel, fast: FastPath) -> dict:
     """Median and 95th percentile in milliseconds of each stage, of both roads, and of what stands beside them."""
-    completion = Completion(model)
+    completion = Completion(model, references_of("", model.name))
     stages: dict[str, list[float]] = {}
     for number in range(_WARM_UP + frames):
         start = time.perf_counter()

@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
     _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
     _add_models(commands.add_parser("models", help="import, list and check face models and networks"))
+    _add_references(commands.add_parser("references", help="the gallery of faces that hole filling borrows from"))
     return parser
 
 
@@ -84,6 +85,26 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("file", nargs="?", metavar="FILE", help="default: all that `list` shows")
 
 
+def _add_references(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_references)
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    build = actions.add_parser("build", help="enter the clear faces of a folder's images, the largest of each")
+    build.add_argument("images", metavar="IMAGE_DIR", help="a folder of images")
+    build.add_argument("--out", metavar="FOLDER", help=f"the gallery; {_REFERENCES}")
+    build.add_argument("--append", action="store_true", help="add to the gallery that is there")
+    build.add_argument(
+        "--feature-network", metavar="ONNX", help="a face embedding network; default: the foundation's shape"
+    )
+    _add_model_options(build)
+    info = actions.add_parser("info", help="how many faces, of which face model, seen from where")
+    check = actions.add_parser("check", help="read all of a gallery; says whether it is sound")
+    for action in (info, check):
+        action.add_argument("folder", nargs="?", metavar="FOLDER", help=_REFERENCES)
+
+
+_REFERENCES = "default: ~/.local/share/extreme3d_ros/references"
+
+
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument(
@@ -124,3 +145,9 @@ def _models(arguments) -> int:
     from extreme3d_ros.cli.models import models
 
     return models(arguments)
+
+
+def _references(arguments) -> int:
+    from extreme3d_ros.cli.references import references
+
+    return references(arguments)

@@ -24,6 +24,7 @@ from extreme3d_ros.output.ply import write_ply
 from extreme3d_ros.pipeline import Completion, FastPath, Intermediates
 from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.records import Completed, FaceMesh, Foundation, Frame, Observation
+from extreme3d_ros.references.default import references_of
 from extreme3d_ros.stages.bump import encode
 from extreme3d_ros.timing import timed
 
@@ -54,7 +55,7 @@ class Reconstruction:
     def __init__(self, out: Path, model: FaceModel, fast: FastPath, every_face: bool, complete: bool):
         self._out, self._model, self._fast, self._every_face = out, model, fast, every_face
         self._intermediates = Intermediates(model)
-        self._completion = Completion(model) if complete else None
+        self._completion = Completion(model, references_of("", model.name)) if complete else None
 
     def __call__(self, stem: str, frame: Frame, source: str) -> None:
         """Writes all files of one image. Raises NoFaceError where it shows no face."""

@@ -35,7 +35,8 @@ from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of
-from extreme3d_ros.records import Completed
+from extreme3d_ros.records import Completed, Layers
+from extreme3d_ros.references.person import Person
 
 SETTINGS = [
     Setting(
@@ -51,6 +52,8 @@ SETTINGS = [
         "max_saved", 300, "how many meshes of save_every_mesh are kept; the oldest go", limits=(1, 1_000_000), live=True
     ),
     Setting("lost_after", 1.0, "seconds without a face after which the mesh is deleted", limits=(0.1, 3600), live=True),
+    Setting("remember_person", True, "fill holes with what was seen of the same person; in memory only", live=True),
+    Setting("references", "", "folder of a gallery to fill holes from; empty: the shipped one; 'none': none"),
     PROFILE,
     Setting("face_model", "", "file of the face model, the same as face_node's; empty: the profile's"),
 ]
@@ -58,6 +61,9 @@ SETTINGS = [
 ENGINE = "soft symmetry, cpu"
 
 _LOST_CHECK_PERIOD = 0.1
+
+#: Share of a face's visible side from which it is worth a line that nothing fills what is hidden; seconds between two.
+_MUCH_HIDDEN, _HOLES_TOLD_EVERY = 1 / 3, 10.0
 
 Messages = Mapping[str, bytes]
 
@@ -70,13 +76,15 @@ class Finished:
     completed: Completed
 
 
-def make_completion(profile: str, model_path: str):
-    """Completion with the face model of a file (empty: the profile's), and the number of that model's vertices."""
+def make_completion(profile: str, model_path: str, references: str):
+    """Completion with the face model of a file (empty: the profile's) and the references of a folder (`references_of`),
+    and the number of that model's vertices."""
     # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
     from extreme3d_ros.pipeline import Completion
+    from extreme3d_ros.references.default import references_of
 
     model = face_model_of(profile, model_path)
-    return Completion(model), len(model.mean)
+    return Completion(model, references_of(references, model.name)), len(model.mean)
 
 
 class CompletionNode(ManagedNode):
@@ -87,6 +95,7 @@ class CompletionNode(ManagedNode):
         self._make = make
         self._completion = None
         self._mesh = self._bump = None
+        self._person = Person()
         self._forget()
         self._inputs = []
         self._write_marker = MarkerWriter()
@@ -96,7 +105,8 @@ class CompletionNode(ManagedNode):
 
     def load(self) -> None:
         start = time.monotonic()
-        self._completion, self._vertices = self._make(self.settings["profile"], self.settings["face_model"])
+        chosen = (self.settings[name] for name in ("profile", "face_model", "references"))
+        self._completion, self._vertices = self._make(*chosen)
         self.get_logger().info(f"loaded {ENGINE} in {time.monotonic() - start:.1f} s")
         self._mesh = self.create_lifecycle_publisher(Marker, "mesh", MESH)
         self._bump = self.create_lifecycle_publisher(Image, "bump_map_filled", OBSERVATION)
@@ -120,6 +130,7 @@ class CompletionNode(ManagedNode):
 
     def stop(self) -> None:
         super().stop()
+        self._person.forget()  # who leaves while the node rests would not be noticed
         if self.context.ok():
             self._delete()
 
@@ -129,12 +140,14 @@ class CompletionNode(ManagedNode):
             "frames_in": self.statistics["observations"],
             "dropped": self._worker.dropped + self._synchronizer.dropped,
             "skipped": self.statistics["skipped"],
+            "filled_from": _shares(self._finished.completed.filled_from) if self._finished else "",
         }
         if not self._wanted():
             return DiagnosticStatus.OK, "idle: nobody subscribes", values
         return DiagnosticStatus.OK, "no face" if self._lost() else "working", values
 
     def _forget(self) -> None:
+        self._person.forget()
         self._newest: Messages | None = None
         self._finished: Finished | None = None
         self._arrival: Time | None = None
@@ -169,7 +182,9 @@ class CompletionNode(ManagedNode):
                 f"the foundation has {vertices} vertices, this node's face model {self._vertices}; "
                 "give parameters profile and face_model of face_node and completion_node the same values"
             )
-        completed = self._completion(received.crop, received.foundation, received.layers)
+        person = self._person if self.settings["remember_person"] else None
+        completed = self._completion(received.crop, received.foundation, received.layers, person)
+        self._tell_of_holes(received.layers, completed)
         self._finished = Finished(received.header, completed)
         return self._finished
 
@@ -180,6 +195,11 @@ class CompletionNode(ManagedNode):
         if self._mesh.get_subscription_count() and not self._lost():
             self._shown = header
             self._mesh.publish(self._write_marker(completed.mesh, header, self.settings["coloring"]))
+
+    def _tell_of_holes(self, layers: Layers, completed: Completed) -> None:
+        if completed.filled_from.get("none") == 1 and layers.occluded_fraction > _MUCH_HIDDEN:
+            hidden = f"{layers.occluded_fraction:.0%} of the face is hidden, and nothing to fill it from was found"
+            self.get_logger().info(hidden, throttle_duration_sec=_HOLES_TOLD_EVERY)
 
     def _wanted(self) -> bool:
         watched = self._mesh.get_subscription_count() or self._bump.get_subscription_count()
@@ -193,6 +213,9 @@ class CompletionNode(ManagedNode):
     def _check_lost(self) -> None:
         if self._shown is not None and self._lost():
             self._delete()
+        if len(self._person) and (self._lost() or not self.settings["remember_person"]):
+            with self._busy:
+                self._person.forget()
 
     def _delete(self) -> None:
         """Takes the mesh off the screens that show it."""
@@ -233,6 +256,11 @@ class CompletionNode(ManagedNode):
             return False
         stamp = self._finished.header.stamp
         return stamp_of(messages["crop/image"]) == (stamp.sec, stamp.nanosec)
+
+
+def _shares(sources: Mapping[str, float]) -> str:
+    """A filling's sources in a line."""
+    return ", ".join(f"{name} {share:.0%}" for name, share in sources.items())
 
 
 def main(args: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ def document(frame: Frame, faces: list[dict]) -> bytes:
 
 
 def face_entry(model: FaceModel, frame: Frame, observation: Observation, completed: Completed | None) -> dict:
-    """One face. Without completion the landmarks are the foundation's."""
+    """One face. Without completion the landmarks are the foundation's and hole_filling is None."""
     foundation, coefficients = observation.foundation, observation.coefficients
     vertices = completed.mesh.vertices[: len(model.mean)] if completed else foundation.vertices
     landmarks = frame.camera.project(model.landmarks68.on(model.faces, vertices))
@@ -30,6 +30,7 @@ def face_entry(model: FaceModel, frame: Frame, observation: Observation, complet
         "expression": _rounded(coefficients.expression),
         "landmarks68": _rounded(landmarks),
         "occluded_fraction": _rounded(observation.layers.occluded_fraction),
+        "hole_filling": {name: round(share, 6) for name, share in completed.filled_from.items()} if completed else None,
         "confidence": _rounded(observation.confidence),
         "timings_ms": {stage: round(ms, 3) for stage, ms in timings.items()},
     }

@@ -1,8 +1,6 @@
-"""The layers on the foundation (Sec. 4.1): bump map, mask and occlusion labels, by one of four makers.
+"""The layers on the foundation (Sec. 4.1): bump map, mask and occlusion labels, by one of three makers.
 
-`GuidedLayers` asks the package's own network what is skin and what hides it, and makes the bump of the skin by shape
-from shading; `NetworkLayers` takes the bump from the network too; `PublishedLayers` asks that of the CVPR 2018 release,
-`ShadingLayers` none.
+`NetworkLayers` asks the package's own network, `PublishedLayers` that of the CVPR 2018 release, `ShadingLayers` none.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Layers, Surface
 from extreme3d_ros.stages.bump import ShapeFromShading
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK, BumpNetwork
@@ -22,37 +21,27 @@ from extreme3d_ros.timing import timed
 
 #: Spots smaller than this share of the face's visible side take the label of what surrounds them.
 _LEAST_SPOT = 0.003
+#: Of what shading says, the part finer than this (sigma, pixels) is taken, and so much of it: brightness is paint as
+#: often as shape. On held-out renders both together are nearer to the truth than either (benchmarks/bump.py).
+_FINE, _SHARE = 20.0, np.float32(0.5)
 #: Width over which a bump fades out towards the end of the visible skin, crop pixels.
 _FADE = 8.0
 
 
-class GuidedLayers:
-    """The network tells skin from what hides it; the skin's shading tells the bump."""
+class NetworkLayers:
+    """One pass of the bump network gives all three; the skin's shading adds what is fine."""
 
     def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
         """Raises ModelFileError where the network's file is missing, broken or another network."""
-        self._network, self._shading = BumpNetwork(model, path), ShapeFromShading()
+        self._network, self._shading = BumpNetwork(model, path), ShapeFromShading(step=2)
 
     def __call__(self, crop: Crop, surface: Surface, timings: dict[str, float]) -> Layers:
         with timed(timings, "occlusion"):
-            mask, _, hidden = self._network(crop, surface)
+            mask, bump, hidden = self._network(crop, surface)
             labels = labelled(mask, hidden, surface)
         with timed(timings, "bump"):
-            return layered(self._shading(crop, surface, labels), labels)
-
-
-class NetworkLayers:
-    """One pass of the bump network gives all three."""
-
-    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
-        """Raises ModelFileError where the network's file is missing, broken or another network."""
-        self._network = BumpNetwork(model, path)
-
-    def __call__(self, crop: Crop, surface: Surface, timings: dict[str, float]) -> Layers:
-        with timed(timings, "bump"):
-            mask, bump, hidden = self._network(crop, surface)
-        with timed(timings, "occlusion"):
-            return layered(bump, labelled(mask, hidden, surface))
+            shading = self._shading(crop, surface, labels)
+            return layered(bump + _SHARE * (shading - smooth_over(shading, labels == VISIBLE, _FINE)), labels)
 
 
 class PublishedLayers:

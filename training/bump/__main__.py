@@ -31,6 +31,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--processes", type=int, default=2, help="that render, and that prepare batches")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--start", type=Path, help="checkpoint of another training, to go on from its weights")
     parser.add_argument("--out", type=Path, help="the ONNX file to write; default: into --folder")
     arguments = parser.parse_args()
     files = []
@@ -41,7 +42,7 @@ def main():
         files.insert(0, arguments.folder / "photographs.npz")
         print(f"photographs: {photographs.make(arguments.photographs, files[0])} faces", flush=True)
     name = f"width-{arguments.width:g}"
-    network, figures = train(plan_of(arguments, name, arguments.rate), arguments.width, files)
+    network, figures = train(plan_of(arguments, name, arguments.rate), arguments.width, files, arguments.start)
     out = arguments.out or arguments.folder / f"{name}.onnx"
     export(network, figures, out)
     out.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")

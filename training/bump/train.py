@@ -15,16 +15,22 @@ from training.bump.loss import BumpLoss
 from training.loop import Plan
 
 
-def train(plan: Plan, width: float, files: list[Path]) -> tuple[nn.Module, dict]:
-    """The network (its weights averaged over the last steps) and its figures on held-out renders."""
+def train(plan: Plan, width: float, files: list[Path], start: Path | None = None) -> tuple[nn.Module, dict]:
+    """The network (its weights averaged over the last steps) and its figures on held-out renders.
+
+    start: checkpoint of another training, whose weights are taken over.
+    """
     torch.manual_seed(0)
+    network = BumpNetwork(width)
+    if start:
+        loop.take_over(network, start)
     samples, held_out = load_split(files)
     measured = Batches(held_out)
 
     def figures(network):
         return evaluate(network, measured, len(held_out), plan.device)
 
-    task = loop.Task(BumpNetwork(width), Batches(samples), len(samples), INPUTS, BumpLoss(), figures)
+    task = loop.Task(network, Batches(samples), len(samples), INPUTS, BumpLoss(), figures)
     return loop.train(plan, task)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.geometry.alignment import similarity
 from extreme3d_ros.geometry.raster import rasterize
+from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.records import CROP_SIZE, Crop, Foundation, Surface
 from training.faces.generator import Rendered
 
@@ -51,7 +52,7 @@ def truth_of(made: Rendered, model: FaceModel, crop: Crop, foundation: Foundatio
     rise = scale * on_crop(made.height, crop)[seen] / np.clip(surface.facing[seen], _LEAST_FACING, 1)
     bump = np.zeros(seen.shape, np.float32)
     bump[seen] = surface.raster.depth[seen] - depth + rise
-    bump = np.where(seen, bump - smoothed(bump, seen, _MID_LEVEL), np.float32(np.nan))
+    bump = np.where(seen, bump - smooth_over(bump, seen, _MID_LEVEL), np.float32(np.nan))
     hidden = on_crop(made.occluder | made.hair, crop)
     normals = on_crop(made.normals, crop)
     normals = normals @ R.T.astype(np.float32)
@@ -66,16 +67,6 @@ def _breaks(depth: np.ndarray) -> np.ndarray:
     near = cv2.erode(np.where(finite, depth, 1e3).astype(np.float32), window)
     far = cv2.dilate(np.where(finite, depth, -1e3).astype(np.float32), window)
     return far - near > _BREAK
-
-
-def smoothed(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian mean of an image (H, W) over a mask's pixels; where it is very smooth, made at a quarter of the size."""
-    height, width = image.shape
-    shrunk = 4 if sigma > 12 else 1
-    both = np.dstack([np.where(mask, image, 0), mask]).astype(np.float32)
-    both = cv2.resize(both, (width // shrunk, height // shrunk), interpolation=cv2.INTER_AREA)
-    both = cv2.GaussianBlur(both, (0, 0), sigma / shrunk)
-    return cv2.resize(both[..., 0] / (both[..., 1] + 1e-6), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def on_crop(image: np.ndarray, crop: Crop) -> np.ndarray:

@@ -34,7 +34,8 @@ class Wish:
     size: (height, width) of the picture, None: 256 to 640 each; yaw, pitch, roll: of the head; most_yaw, most_pitch,
     roll_deviation: where they are left to chance; spread: deviations of the identity; expressive: 0..1; share: of the
     face that something hides (0: nothing does), None: half of the faces wear or hide behind something of its natural
-    size; kind: of that thing (occluders.KINDS); near: the part of the picture's shorter side that 20 cm of a face take.
+    size; kind: of that thing (occluders.KINDS); near: the part of the picture's shorter side that 20 cm of a face take;
+    moment: of the same person, others than 0 with another expression, view and light.
     """
 
     size: tuple[int, int] | None = None
@@ -49,6 +50,7 @@ class Wish:
     share: float | None = None
     kind: str | None = None
     near: tuple[float, float] = (0.38, 0.66)
+    moment: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,14 @@ class FaceGenerator:
         of them leaves the others as they are."""
         wish = wish or Wish()
         streams = [np.random.default_rng([seed, stream]) for stream in range(6)]
-        shape = sample_shape(self.heads, streams[0], wish.spread, wish.expressive)
+        now = None
+        if wish.moment:
+            now, *others = (np.random.default_rng([seed, stream, wish.moment]) for stream in (0, 1, 3, 4))
+            streams[1], streams[3], streams[4] = others
+        shape = sample_shape(self.heads, streams[0], wish.spread, wish.expressive, now)
         angles, view = _view(streams[1], wish)
         R, t = self.heads.pose(shape.neutral, view)
-        picture, face, hair, height, normals = self._picture(shape, view, streams[2], streams[5])
+        picture, face, hair, height, normals = self._picture(shape, view, streams[2], streams[5], now)
         occluder = np.zeros(face.shape, bool)
         if wish.share != 0.0 and (wish.share or wish.kind or streams[3].random() < 0.5):
             landmarks = place_of(shape.head[self.heads.ict.landmarks68], view)
@@ -126,14 +132,16 @@ class FaceGenerator:
             image, view.camera, skin, ours, neutral, R, t, *angles, *who, face, occluder, hair, height, normals
         )
 
-    def _picture(self, shape: Shape, view: View, rng, detail_rng):
+    def _picture(self, shape: Shape, view: View, rng, detail_rng, now=None):
         """Linear RGB (H, W, 3), the face's pixels and those under hair (both (H, W) bool), details' height (H, W) and
-        the normals (H, W, 3) that they leave."""
+        the normals (H, W, 3) that they leave. now: where another moment's light comes from."""
         triangles = self._triangles
         hair = sample_hair(rng, self._rest, HAIR_COLORS)
         placed = view.place(shape.head[: self._count]).astype(np.float32)
         grown = placed + vertex_normals(placed, triangles) * (hair.thickness * self._hairy)[:, None]
         light = lighting.sample_light(rng)
+        if now is not None:
+            light = lighting.sample_light(now)
         seen_by_lamp = lighting.lit(grown, triangles, light.lamp)
         raster = rasterize(grown, triangles, view.camera)
         seen = raster.covered

@@ -63,9 +63,11 @@ class Heads:
         return view.R @ R, view.R @ t + view.t
 
 
-def sample_shape(heads: Heads, rng, spread: float = 1.0, expressive: float = 1.0) -> Shape:
-    """A random head; spread: deviations of the identity; expressive: 0 neutral .. 1 the full range of activations."""
+def sample_shape(heads: Heads, rng, spread: float = 1.0, expressive: float = 1.0, now=None) -> Shape:
+    """A random head; spread: deviations of the identity; expressive: 0 neutral .. 1 the full range of activations;
+    now: where another moment's expression comes from."""
     identity = spread * rng.standard_normal(len(heads.ict.identity))
+    rng = now or rng
     activations = expressive * rng.random() ** 0.5 * sample_activations(heads.ict.names, 1, rng)[0]
     return heads.shape(identity, activations)
 

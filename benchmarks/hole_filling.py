@@ -1,0 +1,274 @@
+"""How near filled holes come to the bump that was there: rendered persons covered by things, and photographs.
+
+    .venv/bin/python -m benchmarks.hole_filling [--count 12] [--faces-dev] [--json]
+
+A face is seen clear and covered. Its bump when clear is what filling should find again; beside the ways of filling
+stand leaving what the thing looks like, zero, OpenCV's inpainting, and the mirrored half alone. The person's own skin
+comes from other moments: another expression, view and light.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.bump import HELD_OUT
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.camera import Camera
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.geometry.depth_mesh import depth_mesh
+from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.pipeline import FastPath
+from extreme3d_ros.records import CROP_SIZE, HIDDEN, NOT_FACE, VISIBLE, Frame, Layers, Observation
+from extreme3d_ros.references.default import references_of
+from extreme3d_ros.references.person import Person
+from extreme3d_ros.references.viewpoint import direction_of
+from extreme3d_ros.stages.bump import ShapeFromShading
+from extreme3d_ros.stages.crop import resample
+from extreme3d_ros.stages.hole_filling import HoleFilling
+from extreme3d_ros.stages.layers import layered
+from training.bump.truth import on_crop
+from training.faces.generator import FaceGenerator, Wish
+from training.foundation.batches import torn_off
+
+FACES_DEV = Path(__file__).parents[1] / "../shared/data/faces_dev"
+KINDS = ("sunglasses", "hand", "mask", "blob")
+WAYS = ("left", "zero", "telea", "navier-stokes", "mirror", "strangers", "person")
+#: Pictures of other moments that the person's own skin comes from.
+_MOMENTS = 4
+#: Holes are so much wider than the thing, pixels: as a segmenter would have them.
+_GROWN = 4
+_FIRST = HELD_OUT + 500_000
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A clear face, the crop with something before it, and what that hides: (512, 512) bool."""
+
+    clear: Observation
+    image: np.ndarray
+    hole: np.ndarray
+
+
+class Bench:
+    """Everything a process needs."""
+
+    def __init__(self):
+        self.model = load_face_model()
+        self.fast, self._shading = FastPath(self.model), ShapeFromShading()
+        gallery = references_of("", self.model.name)
+        self._ways = {
+            "mirror": HoleFilling(self.model, order=("mirror",)),
+            "strangers": HoleFilling(self.model, gallery, order=("reference", "mirror")),
+            "person": HoleFilling(self.model, gallery),
+        }
+
+    @property
+    def generator(self) -> FaceGenerator:
+        """Held by the process, not by every bench: photographs need none."""
+        return _generator()
+
+    def seen(self, image: np.ndarray, camera: Camera | None = None) -> Observation | None:
+        """The largest face of a picture."""
+        found = self.fast(Frame(image, camera or Camera.assumed(image.shape[1], image.shape[0])))
+        return found[0] if found else None
+
+    def person(self, seed: int) -> Person:
+        """What other moments show of a rendered person."""
+        person = Person()
+        for moment in range(1, _MOMENTS + 1):
+            seen = self.seen(self.generator(seed, wish(moment)).image)
+            if seen is not None:
+                skin = self._ways["person"].own_skin(seen.crop, seen.foundation, seen.layers, seen.surface)
+                person.add(skin, direction_of(seen.foundation))
+        return person
+
+    def filled(self, case: Covered, person: Person | None) -> dict[str, np.ndarray]:
+        """The bump map (512, 512) metres by every way."""
+        seen, hole = case.clear, case.hole
+        labels = np.where(hole & (seen.layers.occlusion != NOT_FACE), np.uint8(HIDDEN), seen.layers.occlusion)
+        layers = layered(seen.layers.bump, labels)
+        crop = replace(seen.crop, image=case.image)
+        everywhere = np.where(labels == HIDDEN, np.uint8(VISIBLE), labels)
+        made = {"left": self._shading(crop, seen.surface, everywhere), "zero": np.where(hole, 0, layers.bump)}
+        for name, method in (("telea", cv2.INPAINT_TELEA), ("navier-stokes", cv2.INPAINT_NS)):
+            made[name] = inpainted(seen.layers.bump, hole, method)
+        for name, fill in self._ways.items():
+            if name != "person" or person is not None:
+                made[name] = fill(crop, seen.foundation, layers, seen.surface, person).bump
+        return made
+
+    def errors(self, case: Covered, person: Person | None) -> dict[str, float]:
+        """l1_*: mean mm off the clear face's bump in the hole; angle_*: mean degrees between the normals; seam: the
+        mean step of the bump along the border of the filled hole over that inside the face."""
+        seen, made = case.clear, self.filled(case, person)
+        inside = case.hole & (seen.layers.occlusion == VISIBLE) & (seen.surface.facing > 0.3)
+        found = {f"l1_{name}": 1e3 * np.abs(bump - seen.layers.bump)[inside].mean() for name, bump in made.items()}
+        normals = {name: surface_normals(seen, bump) for name, bump in (made | {"true": seen.layers.bump}).items()}
+        for name in made:
+            cosine = np.sum(normals[name][inside] * normals["true"][inside], axis=1)
+            found[f"angle_{name}"] = np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()
+        best = "person" if person is not None else "strangers"
+        return {name: float(value) for name, value in found.items()} | {
+            "seam": seam(made[best], case.hole, seen.layers)
+        }
+
+
+def inpainted(bump: np.ndarray, hole: np.ndarray, method: int) -> np.ndarray:
+    """OpenCV's, on 16-bit levels of a micrometre."""
+    levels = np.clip(np.rint(bump * 1e6) + 32768, 0, 65535).astype(np.uint16)
+    return ((cv2.inpaint(levels, hole.astype(np.uint8), 5, method).astype(np.float32) - 32768) * 1e-6).astype(
+        np.float32
+    )
+
+
+def surface_normals(seen: Observation, bump: np.ndarray) -> np.ndarray:
+    """(512, 512, 3) unit, of the foundation with a bump; 0 off it."""
+    covered = seen.surface.raster.covered
+    vertices, faces, pixels = depth_mesh(seen.surface.raster.depth - bump, covered, seen.crop.camera)
+    out = np.zeros((*covered.shape, 3), np.float32)
+    out[pixels[:, 1], pixels[:, 0]] = vertex_normals(vertices, faces)
+    return out
+
+
+def seam(bump: np.ndarray, hole: np.ndarray, layers: Layers) -> float:
+    """Mean step between neighbours where the hole ends over that between neighbours of the visible skin."""
+    skin = (layers.occlusion == VISIBLE) & ~hole
+    steps = [[], []]
+    for axis in (0, 1):
+        step = np.abs(np.diff(bump, axis=axis))
+        near, far = np.delete(hole, -1, axis), np.delete(hole, 0, axis)
+        skin_near, skin_far = np.delete(skin, -1, axis), np.delete(skin, 0, axis)
+        steps[0].append(step[(near & skin_far) | (far & skin_near)])
+        steps[1].append(step[skin_near & skin_far])
+    across, inside = (np.concatenate(part) for part in steps)
+    return float(across.mean() / max(inside.mean(), 1e-9)) if len(across) else float("nan")
+
+
+def wish(moment: int, kind: str | None = None) -> Wish:
+    """A clear picture, or one with something before the face."""
+    share = 0.0 if kind is None else None
+    return Wish(size=(480, 480), share=share, kind=kind, most_yaw=35.0, most_pitch=15.0, near=(0.6, 0.8), moment=moment)
+
+
+def rendered(bench: Bench, seed: int, kind: str) -> Covered | None:
+    """A rendered person, covered."""
+    made = bench.generator(seed, wish(0))
+    clear = bench.seen(made.image, made.camera)
+    if clear is None:
+        return None
+    if kind == "blob":
+        return blotted(clear, seed)
+    thing = bench.generator(seed, wish(0, kind))
+    image = resample(thing.image, clear.crop.crop_to_image, CROP_SIZE)
+    return covered(clear, image, on_crop(thing.occluder, clear.crop))
+
+
+def blotted(clear: Observation, seed: int) -> Covered | None:
+    """A face of any picture with a grey blob of random shape before its middle."""
+    rng = np.random.default_rng([seed, 5])
+    rows, columns = clear.surface.box
+    blob = np.zeros((CROP_SIZE, CROP_SIZE), bool)
+    size = max(rows.stop - rows.start, columns.stop - columns.start)
+    torn = cv2.resize(torn_off(size, rng).astype(np.uint8), (columns.stop - columns.start, rows.stop - rows.start))
+    blob[rows, columns] = torn > 0
+    return covered(clear, np.where(blob[..., None], np.uint8(110), clear.crop.image), blob)
+
+
+def covered(clear: Observation, image: np.ndarray, thing: np.ndarray) -> Covered | None:
+    """None where the thing hides next to nothing of the face, or next to all of it."""
+    hole = cv2.dilate(thing.astype(np.uint8), np.ones((2 * _GROWN + 1,) * 2, np.uint8)) > 0
+    side = clear.layers.occlusion == VISIBLE
+    share = np.count_nonzero(hole & side) / max(np.count_nonzero(side), 1)
+    return Covered(clear, image, hole) if 0.02 < share < 0.7 else None
+
+
+@lru_cache(1)
+def _generator() -> FaceGenerator:
+    return FaceGenerator()
+
+
+@lru_cache(1)
+def _bench() -> Bench:
+    return Bench()
+
+
+def _job(seed: int):
+    bench = _bench()
+    person = bench.person(seed)
+    cases = {kind: rendered(bench, seed, kind) for kind in KINDS}
+    return [(kind, bench.errors(case, person)) for kind, case in cases.items() if case is not None]
+
+
+def measure(count: int, processes: int) -> dict:
+    """{kind: {figure: mean over `count` rendered persons}}."""
+    with get_context("spawn").Pool(processes) as pool:
+        return _means(pool.imap_unordered(_job, range(_FIRST, _FIRST + count)))
+
+
+def measure_photographs() -> dict:
+    """The same of photographs of clear faces, covered by blobs; nobody's other moments are known."""
+    bench, found = Bench(), []
+    for path in sorted(FACES_DEV.glob("??.png")):
+        clear = bench.seen(cv2.imread(str(path)))
+        if clear is None or clear.layers.occluded_fraction > 0.1:
+            continue
+        cases = [blotted(clear, seed) for seed in range(3)]
+        found.append([("blob", bench.errors(case, None)) for case in cases if case is not None])
+    return _means(found)
+
+
+def _means(found) -> dict:
+    values: dict = defaultdict(list)
+    for of_one in found:
+        for kind, figures in of_one:
+            for name, value in figures.items():
+                values[kind, name].append(value)
+    kinds = dict.fromkeys(kind for kind, _ in values)
+    return {
+        kind: {name: float(np.nanmean(of)) for (of_kind, name), of in values.items() if of_kind == kind}
+        | {"cases": len(values[kind, "seam"])}
+        for kind in kinds
+    }
+
+
+def table(measured: dict) -> str:
+    """The figures as markdown."""
+    lines = ["| | | " + " | ".join(WAYS) + " |", "|---" * (2 + len(WAYS)) + "|"]
+    for figure, label in (("l1", "mm off"), ("angle", "degrees off")):
+        for kind, of in measured.items():
+            shown = [of.get(f"{figure}_{way}") for way in WAYS]
+            cells = " | ".join("" if value is None else f"{value:.3g}" for value in shown)
+            lines.append(f"| {label} | {kind} ({of['cases']}) | {cells} |")
+    seams = ", ".join(f"{kind} {of['seam']:.2f}" for kind, of in measured.items())
+    return "\n".join(lines) + f"\n\nsteps along the seam over those inside the face: {seams}"
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hole_filling", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=12, help="rendered persons (default 12)")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--faces-dev", action="store_true", help="the clear photographs of shared/data/faces_dev instead"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    measured = measure_photographs() if arguments.faces_dev else measure(arguments.count, arguments.processes)
+    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+    if not arguments.json:
+        print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

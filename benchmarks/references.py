@@ -1,0 +1,130 @@
+"""The search for a reference (Sec. 4.2) in generated galleries of 200 to a million entries.
+
+    python -m benchmarks.references [--json]
+
+Directions and features are drawn at random, skins are holes in their files: a million entries take 0.2 GB of the
+temporary folder for a while. All run on one thread; times are the processor's, so that what else works on the machine
+does not count; the first row's memory is the compiled search's. Beside the package's search: the two ways to find the
+nearest viewpoints that it was chosen over, all cosines at once and numpy's argpartition, and SciPy's KD-tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.references.gallery import PART, SIZE, UNIT, Gallery
+from extreme3d_ros.references.manifest import Manifest, Part
+
+COUNTS = (200, 12_000, 100_000, 1_000_000)
+_LENGTH, _SEARCHES, _K = 99, 200, 100
+_FLIP = np.float32([-1, 1, 1])
+
+
+def measure(count: int, folder: Path) -> dict:
+    """Of a gallery of `count` entries: seconds to open it, MB of memory held by it, milliseconds of a search."""
+    generate(folder, count)
+    before = _held_mb()
+    start = time.thread_time()
+    gallery = Gallery(folder)
+    opened = time.thread_time() - start
+    rng = np.random.default_rng(1)
+    directions, features, twins = _directions(rng, _SEARCHES), _units(rng, _SEARCHES), _units(rng, _SEARCHES)
+    gallery.nearest(directions[0], features[0], twins[0], _K)
+    whole = _times(lambda n: gallery.nearest(directions[n], features[n], twins[n], _K))
+    held = _held_mb() - before
+    start = time.thread_time()
+    tree = cKDTree(gallery.directions)
+    built = time.thread_time() - start
+    return {
+        "entries": count,
+        "open_s": round(opened, 3),
+        "held_mb": round(held, 1),
+        "search_ms": whole,
+        "argpartition_ms": _times(lambda n: _partitioned(gallery.directions, directions[n]), 20),
+        "kd_tree_ms": _times(lambda n: [tree.query(directions[n] * flip, _K) for flip in (1, _FLIP)]),
+        "kd_tree_build_s": round(built, 3),
+    }
+
+
+def generate(folder: Path, count: int) -> None:
+    """A gallery of `count` random entries without skins."""
+    rng = np.random.default_rng(0)
+    counts = [min(PART, count - start) for start in range(0, count, PART)]
+    parts = tuple(Part(f"part-{number:05d}", size) for number, size in enumerate(counts))
+    manifest = Manifest("generated", "generated", SIZE, _LENGTH, UNIT, parts)
+    for part in parts:
+        (folder / part.name).mkdir()
+        values = {"directions.npy": _directions(rng, part.count), "features.npy": _units(rng, part.count)}
+        for name, (shape, dtype) in manifest.arrays(part.count).items():
+            array = np.lib.format.open_memmap(folder / part.name / name, "w+", dtype, shape)
+            if name in values:
+                array[:] = values[name]
+    manifest.write(folder)
+
+
+def _directions(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Viewpoints of photographs: mostly from the front, some from the side."""
+    yaw, pitch = np.radians(rng.normal(0, [[30], [12]], (2, count)))
+    xyz = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
+    return np.stack(xyz, axis=1).astype(np.float32)
+
+
+def _units(rng: np.random.Generator, count: int) -> np.ndarray:
+    vectors = rng.standard_normal((count, _LENGTH), np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _partitioned(directions: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    cosines = np.concatenate([directions @ direction, directions @ (direction * _FLIP)])
+    return np.argpartition(-cosines, _K - 1)[:_K]
+
+
+def _times(search: Callable[[int], object], searches: int = _SEARCHES) -> dict:
+    times = []
+    for number in range(searches):
+        start = time.thread_time()
+        search(number)
+        times.append((time.thread_time() - start) * 1e3)
+    median, late = np.percentile(times, [50, 95])
+    return {"median": round(float(median), 3), "p95": round(float(late), 3)}
+
+
+def _held_mb() -> float:
+    """Memory of this process's own; pages of mapped files, which the system takes back at will, not counted."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.references", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = []
+    for count in COUNTS:
+        with tempfile.TemporaryDirectory() as folder:
+            results.append(measure(count, Path(folder)))
+    print(json.dumps(results, indent=1) if arguments.json else _table(results))
+
+
+def _table(results: list[dict]) -> str:
+    names = ("search", "argpartition", "kd_tree")
+    lines = ["milliseconds of one core: median / 95 %; argpartition and KD-tree find the viewpoints only"]
+    lines.append(f"{'entries':>9}{'open s':>8}{'held MB':>9}" + "".join(f"{name:>18}" for name in names) + "  tree s")
+    for row in results:
+        times = "".join("{median:>9.2f} / {p95:<6.2f}".format(**row[f"{name}_ms"]) for name in names)
+        lines.append(f"{row['entries']:>9}{row['open_s']:>8}{row['held_mb']:>9}{times}{row['kd_tree_build_s']:>8}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

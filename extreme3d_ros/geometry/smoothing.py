@@ -1,0 +1,27 @@
+"""Means over the parts of an image where something is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+#: A mean this many pixels wide is made at half of the size, one twice as wide at a fourth.
+_SMOOTH = 6.0
+
+
+def smooth_over(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean of an image (H, W[, C]) over a mask's pixels (H, W) bool: (H, W[, C]) float32, 0 far off the mask.
+
+    What the image holds off the mask doesn't count.
+    """
+    shrunk = 4 if sigma >= 2 * _SMOOTH else 2 if sigma >= _SMOOTH else 1
+    weight = mask.astype(np.float32)
+    masked = np.where(mask if image.ndim == 2 else mask[..., None], image, 0)
+    stacked = np.dstack([masked, weight]).astype(np.float32)
+    height, width = weight.shape
+    if shrunk > 1:
+        stacked = cv2.resize(stacked, (-(-width // shrunk), -(-height // shrunk)), interpolation=cv2.INTER_AREA)
+    stacked = cv2.GaussianBlur(stacked, (0, 0), sigma / shrunk)
+    mean = stacked[..., :-1] / (stacked[..., -1:] + 1e-6)
+    mean = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) if shrunk > 1 else mean
+    return mean.reshape(image.shape)
