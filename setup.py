@@ -21,7 +21,7 @@ setup(
     maintainer="extreme3d_ros founders",
     maintainer_email="founders@extreme3d-ros.invalid",
     packages=find_packages(include=["extreme3d_ros", "extreme3d_ros.*"]),
-    package_data={"extreme3d_ros": ["data/*", "py.typed"]},
+    package_data={"extreme3d_ros": ["data/*", "data/references/gallery.json", "data/references/part-*/*", "py.typed"]},
     python_requires=">=3.10,<3.13",  # MediaPipe 0.10.21 has wheels up to 3.12
     install_requires=[
         "numpy>=1.26,<2",

@@ -4,7 +4,9 @@
 
 A face is seen clear and covered. Its bump when clear is what filling should find again; beside the ways of filling
 stand leaving what the thing looks like, zero, OpenCV's inpainting, and the mirrored half alone. The person's own skin
-comes from other moments: another expression, view and light.
+is of a second ago (the head turned by up to 12 degrees, less of the expression), or of another day (another expression,
+view and light). "2D" is the paper's registration: the nearest view of a second ago is laid on by a similarity of
+landmarks.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ from benchmarks.bump import HELD_OUT
 from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.geometry.alignment import similarity
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.poisson import blend
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import CROP_SIZE, HIDDEN, NOT_FACE, VISIBLE, Frame, Layers, Observation
-from extreme3d_ros.references.default import references_of
+from extreme3d_ros.references.default import DEFAULT_REFERENCES
+from extreme3d_ros.references.gallery import Gallery
 from extreme3d_ros.references.person import Person
 from extreme3d_ros.references.viewpoint import direction_of
 from extreme3d_ros.stages.bump import ShapeFromShading
@@ -42,9 +47,12 @@ from training.foundation.batches import torn_off
 
 FACES_DEV = Path(__file__).parents[1] / "../shared/data/faces_dev"
 KINDS = ("sunglasses", "hand", "mask", "blob")
-WAYS = ("left", "zero", "telea", "navier-stokes", "mirror", "strangers", "person")
-#: Pictures of other moments that the person's own skin comes from.
-_MOMENTS = 4
+WAYS = ("left", "zero", "telea", "navier-stokes", "mirror", "strangers", "another day", "2D", "a second ago")
+AGO, DAY = "a second ago", "another day"
+#: Other days that the person's own skin comes from; and of a second ago, degrees of yaw and pitch away, and the part
+#: of the expression.
+_DAYS = 4
+_SECONDS = ((-12, 3, 0.8), (-5, -4, 0.9), (6, 2, 1.0), (12, -3, 0.8))
 #: Holes are so much wider than the thing, pixels: as a segmenter would have them.
 _GROWN = 4
 _FIRST = HELD_OUT + 500_000
@@ -65,7 +73,7 @@ class Bench:
     def __init__(self):
         self.model = load_face_model()
         self.fast, self._shading = FastPath(self.model), ShapeFromShading()
-        gallery = references_of("", self.model.name)
+        gallery = Gallery(DEFAULT_REFERENCES)
         self._ways = {
             "mirror": HoleFilling(self.model, order=("mirror",)),
             "strangers": HoleFilling(self.model, gallery, order=("reference", "mirror")),
@@ -82,17 +90,29 @@ class Bench:
         found = self.fast(Frame(image, camera or Camera.assumed(image.shape[1], image.shape[0])))
         return found[0] if found else None
 
-    def person(self, seed: int) -> Person:
-        """What other moments show of a rendered person."""
+    def moments(self, seed: int) -> dict[str, list[Observation]]:
+        """A rendered person on other days, and a second ago."""
+        made = self.generator(seed, wish(0))
+        ago = [
+            replace(wish(0), yaw=made.yaw + yaw, pitch=made.pitch + pitch, expressive=part)
+            for yaw, pitch, part in _SECONDS
+        ]
+        days = [wish(day) for day in range(1, _DAYS + 1)]
+        made = {name: [self.generator(seed, one) for one in moments] for name, moments in ((DAY, days), (AGO, ago))}
+        return {
+            name: [seen for one in pictures if (seen := self.seen(one.image, one.camera)) is not None]
+            for name, pictures in made.items()
+        }
+
+    def person(self, views: list[Observation]) -> Person:
+        """What views show of one person."""
         person = Person()
-        for moment in range(1, _MOMENTS + 1):
-            seen = self.seen(self.generator(seed, wish(moment)).image)
-            if seen is not None:
-                skin = self._ways["person"].own_skin(seen.crop, seen.foundation, seen.layers, seen.surface)
-                person.add(skin, direction_of(seen.foundation))
+        for seen in views:
+            skin = self._ways["person"].own_skin(seen.crop, seen.foundation, seen.layers, seen.surface)
+            person.add(skin, direction_of(seen.foundation))
         return person
 
-    def filled(self, case: Covered, person: Person | None) -> dict[str, np.ndarray]:
+    def filled(self, case: Covered, moments: dict[str, list[Observation]]) -> dict[str, np.ndarray]:
         """The bump map (512, 512) metres by every way."""
         seen, hole = case.clear, case.hole
         labels = np.where(hole & (seen.layers.occlusion != NOT_FACE), np.uint8(HIDDEN), seen.layers.occlusion)
@@ -102,25 +122,42 @@ class Bench:
         made = {"left": self._shading(crop, seen.surface, everywhere), "zero": np.where(hole, 0, layers.bump)}
         for name, method in (("telea", cv2.INPAINT_TELEA), ("navier-stokes", cv2.INPAINT_NS)):
             made[name] = inpainted(seen.layers.bump, hole, method)
-        for name, fill in self._ways.items():
-            if name != "person" or person is not None:
-                made[name] = fill(crop, seen.foundation, layers, seen.surface, person).bump
+        for name in ("mirror", "strangers"):
+            made[name] = self._ways[name](crop, seen.foundation, layers, seen.surface).bump
+        for name, views in moments.items():
+            person = self.person(views)
+            made[name] = self._ways["person"](crop, seen.foundation, layers, seen.surface, person).bump
+        if moments.get(AGO):
+            made["2D"] = self._in_2d(seen, layers, hole, moments[AGO])
         return made
 
-    def errors(self, case: Covered, person: Person | None) -> dict[str, float]:
+    def _in_2d(self, seen: Observation, layers: Layers, hole: np.ndarray, views: list[Observation]) -> np.ndarray:
+        """The nearest view's bump laid on the crop by the similarity of the 68 landmarks, and blended in."""
+        direction = direction_of(seen.foundation)
+        near = max(views, key=lambda view: direction_of(view.foundation) @ direction)
+        there, here = (
+            view.crop.camera.project(self.model.landmarks68.on(self.model.faces, view.foundation.vertices))
+            for view in (near, seen)
+        )
+        s, R, t = similarity(there, here)
+        known = (near.layers.occlusion == VISIBLE).astype(np.float32)
+        turn = np.column_stack([s * R, t])
+        bump, known = (cv2.warpAffine(of, turn, known.shape) for of in (near.layers.bump, known))
+        donor = np.where(known > 0.99, bump, np.float32(np.nan))
+        return blend(layers.bump, donor, hole, (layers.occlusion == VISIBLE) & ~hole, 12.0)
+
+    def errors(self, case: Covered, moments: dict[str, list[Observation]]) -> dict[str, float]:
         """l1_*: mean mm off the clear face's bump in the hole; angle_*: mean degrees between the normals; seam: the
         mean step of the bump along the border of the filled hole over that inside the face."""
-        seen, made = case.clear, self.filled(case, person)
+        seen, made = case.clear, self.filled(case, moments)
         inside = case.hole & (seen.layers.occlusion == VISIBLE) & (seen.surface.facing > 0.3)
         found = {f"l1_{name}": 1e3 * np.abs(bump - seen.layers.bump)[inside].mean() for name, bump in made.items()}
         normals = {name: surface_normals(seen, bump) for name, bump in (made | {"true": seen.layers.bump}).items()}
         for name in made:
             cosine = np.sum(normals[name][inside] * normals["true"][inside], axis=1)
             found[f"angle_{name}"] = np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()
-        best = "person" if person is not None else "strangers"
-        return {name: float(value) for name, value in found.items()} | {
-            "seam": seam(made[best], case.hole, seen.layers)
-        }
+        found["seam"] = seam(made[AGO if AGO in made else "strangers"], case.hole, seen.layers)
+        return {name: float(value) for name, value in found.items()}
 
 
 def inpainted(bump: np.ndarray, hole: np.ndarray, method: int) -> np.ndarray:
@@ -204,9 +241,9 @@ def _bench() -> Bench:
 
 def _job(seed: int):
     bench = _bench()
-    person = bench.person(seed)
+    moments = bench.moments(seed)
     cases = {kind: rendered(bench, seed, kind) for kind in KINDS}
-    return [(kind, bench.errors(case, person)) for kind, case in cases.items() if case is not None]
+    return [(kind, bench.errors(case, moments)) for kind, case in cases.items() if case is not None]
 
 
 def measure(count: int, processes: int) -> dict:
@@ -223,7 +260,7 @@ def measure_photographs() -> dict:
         if clear is None or clear.layers.occluded_fraction > 0.1:
             continue
         cases = [blotted(clear, seed) for seed in range(3)]
-        found.append([("blob", bench.errors(case, None)) for case in cases if case is not None])
+        found.append([("blob", bench.errors(case, {})) for case in cases if case is not None])
     return _means(found)
 
 

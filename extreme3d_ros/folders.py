@@ -24,5 +24,6 @@ def references_folder() -> Path:
 def _data() -> Path:
     home = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification has relative paths ignored.
-    base = Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share"
+    # expanduser: a user without a home, as in some containers, has no such folder, which is no error.
+    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.local/share"))
     return base / "extreme3d_ros"

@@ -7,6 +7,7 @@ import numpy as np
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
+from extreme3d_ros.references.default import feature_of
 from extreme3d_ros.references.gallery import Gallery
 from extreme3d_ros.references.person import Person
 from extreme3d_ros.references.viewpoint import direction_of
@@ -70,9 +71,12 @@ class Completion:
     """hole filling - soft symmetry - zipper, for the newest observation."""
 
     def __init__(self, model: FaceModel, gallery: Gallery | None = None):
-        """gallery: references to borrow detail from; None: none."""
+        """gallery: references to borrow detail from; None: none.
+
+        Raises ModelFileError where it is of another face model, or of a network that is not in its folder.
+        """
         self._raster = SurfaceRaster(model)
-        self._filling = HoleFilling(model, gallery)
+        self._filling = HoleFilling(model, gallery, feature_of(gallery, model))
         self._topology = dense_topology(model)
         self._symmetry = SoftSymmetry(self._topology)
 

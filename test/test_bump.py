@@ -48,8 +48,8 @@ def surface():
     return ellipsoid()
 
 
-def solve(surface, image, occlusion):
-    return ShapeFromShading()(Crop(image, CAMERA, np.eye(3)), surface, occlusion)
+def solve(surface, image, occlusion, step=1):
+    return ShapeFromShading(step)(Crop(image, CAMERA, np.eye(3)), surface, occlusion)
 
 
 def test_wrinkles_are_recovered_from_their_shading(surface):
@@ -59,6 +59,15 @@ def test_wrinkles_are_recovered_from_their_shading(surface):
     where = np.abs(truth) > 5e-5
     assert np.corrcoef(found[where], truth[where])[0, 1] > 0.75
     assert 0.5 < np.std(found[where]) / np.std(truth[where]) < 1.3
+
+
+def test_every_other_pixel_tells_nearly_the_same(surface):
+    truth = wrinkles(surface.raster.covered)
+    image, occlusion = photograph(surface, truth), np.where(surface.facing > 0.2, VISIBLE, NOT_FACE)
+    fine, coarse = (solve(surface, image, occlusion, step) for step in (1, 2))
+    where = np.abs(truth) > 5e-5
+    assert coarse.shape == fine.shape and np.corrcoef(fine[where], coarse[where])[0, 1] > 0.9
+    assert np.abs(coarse[where]).mean() == pytest.approx(np.abs(fine[where]).mean(), rel=0.25)
 
 
 def test_a_smooth_surface_has_no_bump(surface):

@@ -58,12 +58,15 @@ class FakeGallery:
     def __init__(self, skin, mirrored=False, feature=f"shape:{MODEL.name}"):
         self._skin, self._mirrored, self.feature, self.size = skin, mirrored, feature, len(skin)
 
-    def nearest(self, direction, feature, mirrored_feature, k=100):
-        self.asked = direction, feature, mirrored_feature, k
-        return SimpleNamespace(index=0, mirrored=self._mirrored)
+    def __len__(self):
+        return 1
 
-    def skin(self, index, mirrored=False):
-        return self._skin[:, ::-1] if mirrored else self._skin
+    def alike(self, direction, feature, mirrored_feature, k=100, count=1):
+        self.asked = direction, feature, mirrored_feature, k
+        return [SimpleNamespace(index=0, mirrored=self._mirrored)]
+
+    def mean_skin(self, matches):
+        return self._skin[:, ::-1] if self._mirrored else self._skin
 
 
 def gallery_of(height, **options):

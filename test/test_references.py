@@ -10,20 +10,25 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from face_scenes import covered, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import extreme3d_ros.cli.references as command
+import extreme3d_ros.references.default as default
 import extreme3d_ros.references.gallery as gallery_module
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.errors import InputError, ModelFileError
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import HIDDEN, VISIBLE, Coefficients, Crop, Foundation, Layers, Observation
 from extreme3d_ros.references.build import EntryMaker, Unfit, faults
+from extreme3d_ros.references.default import feature_of, references_of
 from extreme3d_ros.references.gallery import UNIT, Gallery, GalleryWriter
 from extreme3d_ros.references.identity import EmbeddingFeature, ShapeFeature
+from extreme3d_ros.references.search import Match
 from extreme3d_ros.references.viewpoint import direction_of, yaw_of
 from extreme3d_ros.stages.surface import SurfaceRaster
 from extreme3d_ros.stages.unwrapping import Unwrapping
@@ -101,7 +106,7 @@ class TestFiles:
         for index in range(8):
             np.testing.assert_array_equal(grown.skin(index), once.skin(index))
         for _, direction, feature in made:
-            assert grown.nearest(direction, feature, feature, 3) == once.nearest(direction, feature, feature, 3)
+            assert grown.alike(direction, feature, feature, 3) == once.alike(direction, feature, feature, 3)
         pieces = [np.concatenate(rows) for rows in list(zip(*grown.pieces()))[1:]]
         np.testing.assert_array_equal(pieces[0], [once.skin(index) for index in range(8)])
         assert pieces[1].shape == (8, 6) and grown.megabytes == pytest.approx(8 * (64 + 12 + 12) / 1e6)
@@ -298,7 +303,7 @@ class TestHostileFiles:
         path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))])
         try:
             gallery = Gallery(folder)
-            match = gallery.nearest(unit([0, 0, 1]), np.ones(6), np.ones(6), 4)
+            match = gallery.alike(unit([0, 0, 1]), np.ones(6), np.ones(6), 4)[0]
             assert len(gallery) == 2 and -1 <= match.similarity <= 1
             assert gallery.skin(match.index, match.mirrored).shape == (SIZE, SIZE)
         except ModelFileError as error:
@@ -314,35 +319,48 @@ class TestSearch:
 
     def test_the_most_alike_of_those_near_in_viewpoint(self, tmp_path):
         gallery = self.of(tmp_path, ([0, 0, 1], [1, 0]), ([0.1, 0, 1], [0, 1]), ([0, 1, 1], [0.1, 1]))
-        match = gallery.nearest(self.FRONT, unit([0, 1]), unit([0, 1]))
+        match = gallery.alike(self.FRONT, unit([0, 1]), unit([0, 1]))[0]
         assert (match.index, match.similarity) == (1, 1.0)
         assert match.angle == pytest.approx(np.arctan(0.1), rel=1e-5)
 
     def test_k_keeps_the_others_out(self, tmp_path):
         gallery = self.of(tmp_path, ([0, 0, 1], [1, 0]), ([0.1, 0, 1], [0, 1]))
         # The front one and its twin are the two nearest.
-        assert gallery.nearest(self.FRONT, unit([0, 1]), unit([0, 1]), k=2).index == 0
-        assert gallery.nearest(self.FRONT, unit([0, 1]), unit([0, 1]), k=3).index == 1
+        assert gallery.alike(self.FRONT, unit([0, 1]), unit([0, 1]), k=2)[0].index == 0
+        assert gallery.alike(self.FRONT, unit([0, 1]), unit([0, 1]), k=3)[0].index == 1
 
     def test_a_twin_wins_by_its_viewpoint_and_the_mirrored_feature(self, tmp_path):
         gallery = self.of(tmp_path, ([-1, 0, 1], [1, 0]), ([1, 0, 1], [0, 1]))
-        match = gallery.nearest(self.LEFT, unit([0.1, 1]), unit([1, 0]))
+        match = gallery.alike(self.LEFT, unit([0.1, 1]), unit([1, 0]))[0]
         assert (match.index, match.mirrored, match.angle) == (0, True, 0)
         assert match.similarity == pytest.approx(1)
-        match = gallery.nearest(self.LEFT, unit([0.1, 1]), unit([1, -1]))
+        match = gallery.alike(self.LEFT, unit([0.1, 1]), unit([1, -1]))[0]
         assert (match.index, match.mirrored) == (1, False)
 
     def test_of_equals_the_nearer_one(self, tmp_path):
         gallery = self.of(tmp_path, ([2, 0, 1], [1, 0]), ([0.9, 0, 1], [1, 0]), ([-1, 0.5, 1], [1, 0]))
-        match = gallery.nearest(self.LEFT, unit([1, 0]), unit([1, 0]))
+        match = gallery.alike(self.LEFT, unit([1, 0]), unit([1, 0]))[0]
         assert (match.index, match.mirrored) == (1, False)
+
+    def test_several_come_in_the_order_of_their_likeness(self, tmp_path):
+        pairs = [([0.01 * n, 0, 1], [np.cos(a), np.sin(a)]) for n, a in enumerate((0.9, 0.1, 0.5))]
+        gallery = self.of(tmp_path, *pairs)
+        assert [match.index for match in gallery.alike(self.FRONT, unit([1, 0]), unit([-1, 0]), count=2)] == [1, 2]
+
+    def test_a_mean_skin_is_of_those_that_show_the_texel(self, tmp_path):
+        skins = np.full((2, SIZE, SIZE), np.nan, np.float32)
+        skins[0, :, 0], skins[1, :, 0], skins[1, :, 2] = 1e-3, 3e-3, 5e-3
+        gallery = Gallery(write(tmp_path / "g", [(skin, self.FRONT, unit([1, 0])) for skin in skins]))
+        straight, twins = (gallery.mean_skin([Match(n, twin, 1.0, 0.0) for n in (0, 1)]) for twin in (False, True))
+        np.testing.assert_allclose(straight[0, :3], [2e-3, np.nan, 5e-3], rtol=1e-5)
+        np.testing.assert_array_equal(twins, straight[:, ::-1])
 
     def test_an_empty_gallery_has_none(self, tmp_path):
         write(tmp_path, entries(1))
         path = tmp_path / "gallery.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "parts": []}))
         gallery = Gallery(tmp_path)
-        assert len(gallery) == 0 and gallery.nearest(self.FRONT, np.ones(6), np.ones(6)) is None
+        assert len(gallery) == 0 and gallery.alike(self.FRONT, np.ones(6), np.ones(6)) == []
 
     @given(st.integers(1, 40), st.integers(1, 90), st.integers(0, 10**6))
     @settings(max_examples=25)
@@ -356,7 +374,7 @@ class TestSearch:
         alike = np.concatenate([features @ feature, features @ mirrored])
         near = np.argsort(-angles, kind="stable")[:k]
         best = near[np.argmax(alike[near])]
-        match = gallery.nearest(direction, feature, mirrored, k)
+        match = gallery.alike(direction, feature, mirrored, k)[0]
         assert match.similarity == pytest.approx(alike[best], abs=1e-5)
         assert match.angle == pytest.approx(np.arccos(min(angles[best], 1)), abs=2e-3)
         assert (match.index, match.mirrored) == (best % count, best >= count)
@@ -366,7 +384,7 @@ class TestSearch:
         for bad in (np.nan, np.inf):
             np.save(tmp_path / "g/part-00000/features.npy", np.float16([[bad, bad], [0, 1]]))
             gallery = Gallery(tmp_path / "g")
-            assert gallery.nearest(self.FRONT, unit([1, 1]), unit([1, 1])).index == 1
+            assert gallery.alike(self.FRONT, unit([1, 1]), unit([1, 1]))[0].index == 1
 
 
 def posed(vertices, yaw=0.0, pitch=0.0, roll=0.0, t=(0.03, -0.02, 0.7)):
@@ -544,7 +562,7 @@ class TestEntries:
         assert 0 < np.nanmin(entry.skin) and np.nanmax(entry.skin) < 1.001e-3
 
     @pytest.mark.parametrize(
-        "seen, word", [(observation(hidden=0.125), "hidden"), (observation(confidence=0.5), "surely")]
+        "seen, word", [(observation(hidden=0.25), "hidden"), (observation(confidence=0.5), "surely")]
     )
     def test_what_is_not_clear_does_not(self, seen, word):
         with pytest.raises(Unfit, match=word):
@@ -628,6 +646,169 @@ class TestBuildCommand:
     def test_a_network_or_model_that_is_not_there_ends_with_4(self, images, home):
         assert main(["references", "build", str(images), "--feature-network", "nowhere.onnx"]) == 4
         assert main(["references", "build", str(images), "--face-model", "nowhere.npz"]) == 4
+
+
+@pytest.fixture
+def of_crops(images, monkeypatch):
+    """What is seen has a crop to give to a network."""
+    make = command.EntryMaker
+
+    def maker(*given):
+        return lambda seen: make(*given)(replace(seen, crop=coloured_crop()))
+
+    monkeypatch.setattr(command, "EntryMaker", maker)
+    return images
+
+
+class TestFeatureNetwork:
+    def built(self, images, tmp_path, *more):
+        path = network(tmp_path / "n.onnx")
+        return path, main(["references", "build", str(images), "--feature-network", str(path), *more])
+
+    def test_lies_in_the_gallery_and_is_used_from_there(self, of_crops, home, tmp_path):
+        path, status = self.built(of_crops, tmp_path)
+        assert status == 0 and (home / "feature.onnx").read_bytes() == path.read_bytes()
+        path.unlink()
+        gallery = Gallery(home)
+        feature = feature_of(gallery, MODEL)
+        assert feature.name == gallery.feature and feature(coloured_crop(), None).shape == (3,)
+
+    def test_completion_borrows_from_such_a_gallery(self, of_crops, home, tmp_path):
+        self.built(of_crops, tmp_path)
+        crop, foundation, _, layers = scene(0)
+        hole = np.zeros((512, 512), bool)
+        hole[140:200, 200:300] = True
+        hidden, _ = covered(layers, hole)
+        completion = Completion(MODEL, references_of("", MODEL.name))
+        assert "reference" in completion(crop, foundation, hidden).filled_from
+
+    def test_a_gallery_grows_by_its_own_network(self, of_crops, home, tmp_path):
+        path, _ = self.built(of_crops, tmp_path)
+        path.unlink()
+        assert main(["references", "build", str(of_crops), "--append"]) == 0
+        assert len(Gallery(home)) == 4
+
+    def test_or_by_the_same_one_which_is_then_there_again(self, of_crops, home, tmp_path):
+        path, _ = self.built(of_crops, tmp_path)
+        (home / "feature.onnx").unlink()
+        assert main(["references", "build", str(of_crops), "--append"]) == 4
+        assert self.built(of_crops, tmp_path, "--append")[1] == 0
+        assert len(Gallery(home)) == 4 and (home / "feature.onnx").read_bytes() == path.read_bytes()
+
+    def test_but_not_by_another(self, of_crops, home, tmp_path, capsys):
+        path, _ = self.built(of_crops, tmp_path)
+        kept = (home / "feature.onnx").read_bytes()
+        other = network(tmp_path / "other.onnx", (1, 3, 24, 24))
+        assert main(["references", "build", str(of_crops), "--append", "--feature-network", str(other)]) == 2
+        assert "feature" in capsys.readouterr().err
+        assert (home / "feature.onnx").read_bytes() == kept and len(Gallery(home)) == 2
+
+    def test_is_there_before_an_entry_is(self, of_crops, home, tmp_path, monkeypatch):
+        def kept(*_):
+            assert not list(home.iterdir())
+            raise InputError("no space")
+
+        monkeypatch.setattr(command, "keep_network", kept)
+        assert self.built(of_crops, tmp_path)[1] == 2 and not list(home.iterdir())
+
+    def test_without_a_clear_face_nothing_is_written(self, images, home, tmp_path):
+        for name in ("100.png", "150.png"):
+            (images / name).unlink()
+        assert self.built(images, tmp_path)[1] == 3 and not list(home.iterdir())
+
+    def test_missing_broken_or_another_is_told_in_a_line(self, of_crops, home, tmp_path, capsys):
+        self.built(of_crops, tmp_path)
+        path = home / "feature.onnx"
+
+        def told(*words):
+            with pytest.raises(ModelFileError) as caught:
+                feature_of(Gallery(home), MODEL)
+            assert "\n" not in str(caught.value) and all(word in str(caught.value) for word in (str(path), *words))
+            capsys.readouterr()
+            assert main(["references", "check"]) == 4 and str(path) in capsys.readouterr().err
+
+        path.write_bytes(b"no network")
+        told()
+        network(path, (1, 3, 24, 24))
+        told("another network", Gallery(home).feature)
+        path.unlink()
+        told("no file", Gallery(home).feature)
+        os.mkfifo(path)
+        told("no file")
+
+
+class TestWhichGallery:
+    @pytest.fixture
+    def shipped(self, tmp_path, monkeypatch):
+        folder = write(tmp_path / "shipped", entries(1), face_model="ours")
+        monkeypatch.setattr(default, "DEFAULT_REFERENCES", folder)
+        return folder
+
+    def own(self, home, face_model):
+        home.mkdir(parents=True, exist_ok=True)
+        return write(home, entries(2), face_model=face_model)
+
+    def test_one_s_own_goes_before_the_shipped_one(self, home, shipped):
+        assert references_of("", "ours").folder == shipped
+        self.own(home, "ours")
+        assert references_of("", "ours").folder == home
+
+    def test_each_where_it_suits_the_face_model(self, home, shipped):
+        self.own(home, "theirs")
+        assert references_of("", "ours").folder == shipped and references_of("", "theirs").folder == home
+        assert references_of("", "nobody's") is None
+
+    def test_none(self, home, shipped):
+        self.own(home, "ours")
+        assert references_of("none", "ours") is None and feature_of(None, MODEL) is None
+
+    def test_a_folder_that_nothing_has_entered_is_no_gallery(self, home, shipped):
+        home.mkdir(parents=True)
+        assert references_of("", "ours").folder == shipped
+
+    def test_one_s_own_that_is_broken_is_not_passed_over(self, home, shipped):
+        self.own(home, "ours")
+        (home / "gallery.json").write_text("{}")
+        with pytest.raises(ModelFileError, match="no sound gallery"):
+            references_of("", "ours")
+
+    def test_a_named_one_must_be_there_and_suit(self, home, shipped, tmp_path):
+        assert references_of(shipped, "ours").folder == shipped
+        with pytest.raises(ModelFileError, match=r"shipped are of the face model ours, not theirs: name others"):
+            references_of(shipped, "theirs")
+        with pytest.raises(ModelFileError, match="nowhere"):
+            references_of(tmp_path / "nowhere", "ours")
+
+    def test_the_shipped_one_suits_the_shipped_face_model(self, home):
+        gallery = references_of("", MODEL.name)
+        assert gallery.folder == default.DEFAULT_REFERENCES and feature_of(gallery, MODEL).name == gallery.feature
+
+    @pytest.mark.parametrize("name", ["reconstruct", "run"])
+    def test_a_command_takes_the_named_one(self, name, tmp_path, home, capsys):
+        if name == "run":
+            pytest.importorskip("rclpy", reason="rclpy is not installed (extra: ros)")
+        given = {"reconstruct": ["x.png", "--out", str(tmp_path / "out")], "run": ["--seconds", "1"]}[name]
+        assert main([name, *given, "--profile", "shading", "--references", str(tmp_path / "nowhere")]) == 4
+        line = capsys.readouterr().err
+        assert line.startswith("extreme3d: ") and line.count("\n") == 1 and "nowhere" in line
+
+    def test_run_hands_it_to_the_node(self, home, shipped, monkeypatch):
+        from extreme3d_ros.cli.run import _check_references
+
+        write(shipped.parent / "named", entries(1), face_model=MODEL.name, feature=f"shape:{MODEL.name}")
+        monkeypatch.chdir(shipped.parent)
+        assert _check_references("named", MODEL) == ["-p", f"references:='{shipped.parent / 'named'}'"]
+        assert [_check_references(word, MODEL)[1] for word in ("", "none")] == ["references:=''", "references:='none'"]
+
+    def test_the_node_asks_for_the_network_of_one_s_own(self, home):
+        pytest.importorskip("rclpy", reason="rclpy is not installed (extra: ros)")
+        from extreme3d_ros.nodes.completion_node import make_completion
+
+        home.mkdir(parents=True)
+        write(home, entries(1), face_model=MODEL.name, feature="embedding:0123456789abcdef")
+        for references in ("", str(home)):
+            with pytest.raises(ModelFileError, match=r"feature\.onnx.*embedding:0123456789abcdef"):
+                make_completion("default", "", references)
 
 
 class TestInfoAndCheck:

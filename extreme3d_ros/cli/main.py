@@ -41,6 +41,7 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera-info", metavar="YAML", help="calibration in the format of ROS camera_calibration")
     parser.add_argument("--no-complete", action="store_true", help="stop before hole filling and soft symmetry")
     _add_engine_options(parser)
+    _add_references_option(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=_reconstruct)
 
@@ -55,6 +56,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of meshes; else at Ctrl-C")
     parser.add_argument("--out", metavar="DIR", help="folder for the last mesh, its figure and the table of rates")
     _add_model_options(parser)
+    _add_references_option(parser)
     parser.set_defaults(run=_run)
 
 
@@ -93,7 +95,10 @@ def _add_references(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--out", metavar="FOLDER", help=f"the gallery; {_REFERENCES}")
     build.add_argument("--append", action="store_true", help="add to the gallery that is there")
     build.add_argument(
-        "--feature-network", metavar="ONNX", help="a face embedding network; default: the foundation's shape"
+        "--feature-network",
+        metavar="ONNX",
+        help="a face embedding network, which is copied into the gallery; default: that of the gallery that is added "
+        "to, or the foundation's shape",
     )
     _add_model_options(build)
     info = actions.add_parser("info", help="how many faces, of which face model, seen from where")
@@ -119,6 +124,16 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         choices=list(PROFILES),
         default="default",
         help=ABOUT,
+    )
+
+
+def _add_references_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--references",
+        metavar="FOLDER",
+        default="",
+        help="the gallery of faces that hole filling borrows from, or none; default: "
+        "~/.local/share/extreme3d_ros/references if it is there and suits the face model, else the shipped one",
     )
 
 

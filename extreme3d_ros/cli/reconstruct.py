@@ -36,8 +36,9 @@ def reconstruct(arguments) -> int:
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
     model = face_model_of(arguments.profile, arguments.face_model)
+    completion = None if arguments.no_complete else Completion(model, references_of(arguments.references, model.name))
     fast = FastPath(model, shape_network_of(arguments.profile, model), layers_of(arguments.profile, model))
-    job = Reconstruction(out, model, fast, arguments.faces == "all", not arguments.no_complete)
+    job = Reconstruction(out, model, fast, completion, arguments.faces == "all")
     worst = 0
     several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
     for path in tqdm(arguments.images, disable=not several, unit="image"):
@@ -50,12 +51,12 @@ def reconstruct(arguments) -> int:
 
 
 class Reconstruction:
-    """Turns frames into a folder of files."""
+    """Turns frames into a folder of files. completion: None to stop before it."""
 
-    def __init__(self, out: Path, model: FaceModel, fast: FastPath, every_face: bool, complete: bool):
+    def __init__(self, out: Path, model: FaceModel, fast: FastPath, completion: Completion | None, every_face: bool):
         self._out, self._model, self._fast, self._every_face = out, model, fast, every_face
         self._intermediates = Intermediates(model)
-        self._completion = Completion(model, references_of("", model.name)) if complete else None
+        self._completion = completion
 
     def __call__(self, stem: str, frame: Frame, source: str) -> None:
         """Writes all files of one image. Raises NoFaceError where it shows no face."""
@@ -92,7 +93,7 @@ class Reconstruction:
         bump = completed.bump if completed else layers.bump
         final = completed.mesh if completed else None
         mesh = (final.vertices, final.faces, final.colors) if final else None
-        panels = figure(seen.crop, seen.foundation, layers, mesh, self._model.faces)
+        panels = figure(seen.crop, seen.foundation, replace(layers, bump=bump), mesh, self._model.faces)
         arrays = {"bump": bump, "bump_raw": layers.bump, "mask": layers.mask, "occlusion": layers.occlusion}
         data = io.BytesIO()
         np.savez_compressed(data, **arrays, crop_to_image=seen.crop.crop_to_image)

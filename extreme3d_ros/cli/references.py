@@ -19,8 +19,10 @@ from extreme3d_ros.input.images import read_image
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.references.build import Entry, EntryMaker, Unfit, faults
+from extreme3d_ros.references.default import feature_of, keep_network, network_of
 from extreme3d_ros.references.gallery import Gallery, GalleryWriter
 from extreme3d_ros.references.identity import EmbeddingFeature, ShapeFeature
+from extreme3d_ros.references.manifest import MANIFEST
 from extreme3d_ros.references.viewpoint import yaw_of
 from extreme3d_ros.stages.unwrapping import Unwrapping
 
@@ -39,8 +41,8 @@ def _build(arguments) -> int:
     images = _files(arguments.images)
     folder = output_folder(arguments.out or str(references_folder()))
     model = face_model_of(arguments.profile, arguments.face_model)
-    network = arguments.feature_network
-    feature = EmbeddingFeature(Path(network)) if network else ShapeFeature(model)
+    network = Path(arguments.feature_network) if arguments.feature_network else None
+    feature = _feature(network, folder, arguments.append, model)
     turned_down: Counter[str] = Counter()
     with GalleryWriter(folder, model.name, feature.name, append=arguments.append) as writer:
         before = len(writer)
@@ -48,9 +50,13 @@ def _build(arguments) -> int:
         for path in tqdm(images, disable=not sys.stderr.isatty(), unit="image"):
             try:
                 entry = observe(path)
-                writer.add(entry.skin, entry.direction, entry.feature)
             except Unfit as why:
                 turned_down[str(why)] += 1
+                continue
+            # Before the first entry is there to be found, and not at all where none is.
+            if network and len(writer) == before:
+                keep_network(network, folder)
+            writer.add(entry.skin, entry.direction, entry.feature)
         entered, in_all = len(writer) - before, len(writer)
     why = ", ".join(f"{count} {reason}" for reason, count in turned_down.most_common())
     if not entered:
@@ -58,6 +64,15 @@ def _build(arguments) -> int:
     print(f"{folder}: {entered} faces entered, {in_all} in all")
     print(f"turned down: {turned_down.total()}" + (f" ({why})" if why else ""))
     return 0
+
+
+def _feature(network: Path | None, folder: Path, append: bool, model: FaceModel) -> ShapeFeature | EmbeddingFeature:
+    """That of the named network, or of the gallery that is to grow, or else the shape's. Raises ModelFileError."""
+    if network:
+        return EmbeddingFeature(network)
+    if append and (folder / MANIFEST).exists():
+        return feature_of(Gallery(folder), model)
+    return ShapeFeature(model)
 
 
 class _Observer:
@@ -110,6 +125,7 @@ def _info(arguments) -> int:
 def _check(arguments) -> int:
     """`references check [FOLDER]`."""
     gallery = _opened(arguments)
+    network_of(gallery)
     found = list(islice(faults(gallery), _MOST_FAULTS))
     for fault in found:
         print(fault, file=sys.stderr)

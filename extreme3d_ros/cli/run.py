@@ -20,6 +20,7 @@ from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
+from extreme3d_ros.references.default import NONE, feature_of, references_of
 
 NAMESPACE = "/face"
 CAMERA = "/camera"
@@ -38,7 +39,9 @@ def run(arguments) -> int:
         from rclpy.signals import SignalHandlerOptions
     except ImportError as error:
         raise InputError("rclpy is not installed: source your ROS 2, or pip install 'extreme3d_ros[ros]'") from error
-    profile = _check_profile(arguments.profile, arguments.face_model)
+    model = face_model_of(arguments.profile, arguments.face_model)
+    profile = _check_profile(arguments.profile, arguments.face_model, model)
+    references = _check_references(arguments.references, model)
     out = output_folder(arguments.out) if arguments.out else None
     own_source = not _is_topic(arguments.source)
     if own_source:
@@ -47,14 +50,14 @@ def run(arguments) -> int:
     # rclpy's own handlers pull the context from under a spinning node; here signals are ordinary exceptions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    processes = Processes(arguments.source, own_source, arguments.rate, out, profile)
+    processes = Processes(arguments.source, own_source, arguments.rate, out, profile, references)
     try:
         watcher = Watcher()
         _watch(watcher, processes, arguments.seconds)
         table = watcher.table() + "\n" + processes.memory()
         print(table, flush=True)
         if out:
-            _leave_results(watcher, out, table, face_model_of(arguments.profile, arguments.face_model))
+            _leave_results(watcher, out, table, model)
     except KeyboardInterrupt:
         pass
     finally:
@@ -75,12 +78,19 @@ def _check(source: str) -> None:
     next(images(source))
 
 
-def _check_profile(profile: str, face_model: str) -> list[str]:
-    """The nodes' arguments for a profile. Raises ModelFileError where it cannot be used: once, not from both nodes."""
-    model = face_model_of(profile, face_model)
+def _check_profile(profile: str, face_model: str, model: FaceModel) -> list[str]:
+    """The nodes' arguments for a profile and the file of a face model, here loaded. Raises ModelFileError where they
+    cannot be used: once, not from both nodes."""
     shape_network_of(profile, model), layers_of(profile, model)
     path = str(Path(face_model).absolute()) if face_model else ""
     return ["-p", f"profile:={profile}", "-p", f"face_model:='{path}'"]
+
+
+def _check_references(folder: str, model: FaceModel) -> list[str]:
+    """completion_node's argument for a gallery. Raises ModelFileError where it cannot be used."""
+    feature_of(references_of(folder, model.name), model)
+    path = str(Path(folder).expanduser().absolute()) if folder not in ("", NONE) else folder
+    return ["-p", f"references:='{path}'"]
 
 
 def _stay_on_this_machine() -> None:
@@ -91,9 +101,11 @@ def _stay_on_this_machine() -> None:
 
 
 class Processes:
-    """The nodes as child processes."""
+    """The nodes as child processes. profile: arguments of both; references: of completion_node."""
 
-    def __init__(self, source: str, own_source: bool, rate: float, out: Path | None, profile: list[str]):
+    def __init__(
+        self, source: str, own_source: bool, rate: float, out: Path | None, profile: list[str], references: list[str]
+    ):
         topic = f"{CAMERA}/image_raw" if own_source else source
         remap = ["-r", f"image_raw:={topic}", "-r", f"camera_info:={topic.rsplit('/', 1)[0]}/camera_info"]
         if own_source:  # best effort loses large images between busy processes
@@ -101,7 +113,7 @@ class Processes:
         ply = ["-p", f"ply_dir:={out.resolve()}"] if out else []
         self._children = {
             "face_node": _start("face_node", NAMESPACE, remap + profile),
-            "completion_node": _start("completion_node", NAMESPACE, ply + profile),
+            "completion_node": _start("completion_node", NAMESPACE, ply + profile + references),
         }
         if own_source:
             settings = ["-p", f"source:='{source}'", "-p", f"rate:={float(rate)}"]

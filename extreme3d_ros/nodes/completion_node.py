@@ -53,7 +53,12 @@ SETTINGS = [
     ),
     Setting("lost_after", 1.0, "seconds without a face after which the mesh is deleted", limits=(0.1, 3600), live=True),
     Setting("remember_person", True, "fill holes with what was seen of the same person; in memory only", live=True),
-    Setting("references", "", "folder of a gallery to fill holes from; empty: the shipped one; 'none': none"),
+    Setting(
+        "references",
+        "",
+        "folder of a gallery to fill holes from, or 'none'; empty: ~/.local/share/extreme3d_ros/references if it is "
+        "there and suits the face model, else the shipped one if that does",
+    ),
     PROFILE,
     Setting("face_model", "", "file of the face model, the same as face_node's; empty: the profile's"),
 ]

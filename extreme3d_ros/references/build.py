@@ -12,7 +12,7 @@ from extreme3d_ros.references.gallery import Gallery, unit_or_zero
 from extreme3d_ros.references.viewpoint import direction_of
 
 #: An object hides less than this of a reference, and the face is surer than this to be one.
-_HIDDEN, _SURE = 0.1, 0.5
+_HIDDEN, _SURE = 0.2, 0.5
 #: The least share of a skin's texels that a reference shows.
 _LEAST_SEEN = 0.05
 

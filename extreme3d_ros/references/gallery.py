@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ import numpy as np
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.references.manifest import MANIFEST, Manifest, Part, unsound
 from extreme3d_ros.references.parts import PartWriter, mapped
-from extreme3d_ros.references.search import Match, best_match
+from extreme3d_ros.references.search import Match, best_matches
 
 #: Side of a skin, texels, and the step of its heights, metres: +-6.35 mm go into a byte.
 SIZE, UNIT = 256, 5e-5
@@ -71,22 +71,28 @@ class Gallery:
 
         Raises IndexError where there is no such entry, ModelFileError where its file has changed since.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"the gallery has {len(self)} entries; none has the index {index}")
-        number, row = self._place(index)
-        # Mapped anew for each: the skins of many parts would hold as many files open.
-        stored = self._mapped(self._manifest.parts[number], "skins.npy")[row]
-        return self._heights(stored[:, ::-1] if mirrored else stored)
+        return self._heights(self._stored(index, mirrored))
 
-    def nearest(
-        self, direction: np.ndarray, feature: np.ndarray, mirrored_feature: np.ndarray, k: int = 100
-    ) -> Match | None:
-        """The most alike of the k nearest in viewpoint, twins counted as entries; None of an empty gallery.
+    def mean_skin(self, matches: Sequence[Match]) -> np.ndarray:
+        """(S, S) float32: the mean of matches' skins, texel by texel of those that show it; NaN where none does."""
+        total, shown = np.zeros((2, self.size, self.size), np.int32)
+        for match in matches:
+            stored = self._stored(match.index, match.mirrored)
+            seen = stored != _UNSEEN
+            np.add(total, stored, out=total, where=seen)
+            shown += seen
+        heights = (total * np.float32(self._manifest.unit) / np.maximum(shown, 1)).astype(np.float32)
+        return np.where(shown > 0, heights, np.float32(np.nan))
+
+    def alike(
+        self, direction: np.ndarray, feature: np.ndarray, mirrored_feature: np.ndarray, k: int = 100, count: int = 1
+    ) -> list[Match]:
+        """The `count` most alike of the k nearest in viewpoint, twins counted as entries; the most alike first.
 
         direction: (3,) unit, of `viewpoint.direction_of`; feature, mirrored_feature: (F,) of the face and of its mirror
         image, of the kind that `self.feature` names.
         """
-        return best_match(self.directions, self._features_of, direction, feature, mirrored_feature, k)
+        return best_matches(self.directions, self._features_of, direction, feature, mirrored_feature, k, count)
 
     def pieces(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """All entries, some at a time: the first one's index, skins (n, S, S), features (n, F), both float32."""
@@ -95,6 +101,14 @@ class Gallery:
                 rows = slice(row, row + _PIECE)
                 skins, features = self._mapped(part, "skins.npy")[rows], self._mapped(part, "features.npy")[rows]
                 yield int(start) + row, self._heights(skins), features.astype(np.float32)
+
+    def _stored(self, index: int, mirrored: bool) -> np.ndarray:
+        if not 0 <= index < len(self):
+            raise IndexError(f"the gallery has {len(self)} entries; none has the index {index}")
+        number, row = self._place(index)
+        # Mapped anew for each: the skins of many parts would hold as many files open.
+        stored = self._mapped(self._manifest.parts[number], "skins.npy")[row]
+        return stored[:, ::-1] if mirrored else stored
 
     def _heights(self, stored: np.ndarray) -> np.ndarray:
         heights = stored.astype(np.float32) * np.float32(self._manifest.unit)

@@ -18,6 +18,8 @@ from extreme3d_ros.face_model.mirror_image import MirrorImage
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Crop, Foundation
 
+#: What the names of networks' features begin with.
+EMBEDDING = "embedding:"
 #: How far a foundation's vertices may be from what the modes span, metres: it weighs them against the prior.
 _NOISE = 1e-3
 #: The rows and columns of a crop in which eyes, nose and mouth lie about where ArcFace's template of 112 pixels has
@@ -58,7 +60,7 @@ class EmbeddingFeature:
     def __init__(self, path: Path):
         """Raises ModelFileError where the file is missing, broken, or a network of another signature."""
         self._engine = OnnxEngine(path)
-        self.name = f"embedding:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+        self.name = f"{EMBEDDING}{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
         try:
             (self._input, shape), *others = self._engine.shapes.items()
             self._size, self._channels_first = _layout(shape)

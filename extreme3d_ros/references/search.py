@@ -1,4 +1,4 @@
-"""The search for a reference (Sec. 4.2): the k nearest in viewpoint, and of those the one most alike.
+"""The search for references (Sec. 4.2): the k nearest in viewpoint, and of those the ones most alike.
 
 Every entry stands for two: itself and its mirrored twin, whose direction is (-x, y, z).
 """
@@ -26,22 +26,24 @@ class Match:
     angle: float
 
 
-def best_match(
+def best_matches(
     directions: np.ndarray,
     features: Callable[[np.ndarray], np.ndarray],
     direction: np.ndarray,
     feature: np.ndarray,
     mirrored_feature: np.ndarray,
     k: int,
-) -> Match | None:
-    """The entry or twin with the highest cosine among the k nearest in viewpoint; None where there are no entries.
+    count: int,
+) -> list[Match]:
+    """The entries or twins with the highest cosines among the k nearest in viewpoint, at most `count`, the most alike
+    first.
 
     directions: (N, 3) float32 unit; features: from indices (n,) to the entries' features (n, F); direction: (3,) unit;
     feature, mirrored_feature: (F,), of the face that is sought and of its mirror image. Of equals, the one nearer in
     viewpoint.
     """
     if not len(directions):
-        return None
+        return []
     x, y, z = (np.float32(value) for value in direction)
     found = np.array(_nearest(directions, x, y, z, min(k, 2 * len(directions))))
     index, mirrored = found >> 1, (found & 1).astype(bool)
@@ -49,11 +51,15 @@ def best_match(
     sought = np.where(mirrored[:, None], mirrored_feature, feature)
     # What is not finite comes from a broken file, and is like nothing.
     similarity = np.nan_to_num(np.einsum("nf,nf->n", features(index), sought), nan=-1.0, posinf=-1.0)
-    best = int(similarity.argmax())
-    towards = directions[index[best]] * (_FLIP if mirrored[best] else 1)
+    best = np.argsort(-similarity, kind="stable")[:count]
+    towards = directions[index[best]] * np.where(mirrored[best, None], _FLIP, 1)
     # Of small angles the cosine knows but half of the digits.
-    angle = 2 * np.arcsin(min(np.linalg.norm(towards - direction) / 2, 1.0))
-    return Match(int(index[best]), bool(mirrored[best]), float(np.clip(similarity[best], -1, 1)), float(angle))
+    angle = 2 * np.arcsin(np.minimum(np.linalg.norm(towards - direction, axis=1) / 2, 1.0))
+    similarity = np.clip(similarity[best], -1, 1)
+    return [
+        Match(int(i), bool(twin), float(alike), float(away))
+        for i, twin, alike, away in zip(index[best], mirrored[best], similarity, angle)
+    ]
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,104 @@
+"""Who it is, from bump maps alone (the paper's Table 1): rendered persons, clear, covered, and filled.
+
+    .venv/bin/python -m benchmarks.recognition [--count 40] [--json]
+
+Every person is enrolled by the skins of other days (another expression, view and light). A probe is the nearest of them
+if it is that person's: the paper's rank-1 rate. Skins are compared where both are known, less the strangers' mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from functools import lru_cache
+from multiprocessing import get_context
+
+import numpy as np
+
+from benchmarks.bump import HELD_OUT
+from benchmarks.hole_filling import AGO, DAY, KINDS, Bench, Covered, rendered
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.records import VISIBLE
+from extreme3d_ros.stages.unwrapping import Unwrapping
+
+_FIRST = HELD_OUT + 600_000
+#: What a probe is: the bump when nothing hides the face, what the thing looks like, nothing in its place, and what is
+#: filled in from strangers, and from what was seen of the person a second ago.
+WAYS = ("clear", "left", "zero", "strangers", AGO)
+
+
+@lru_cache(1)
+def _bench() -> tuple[Bench, Unwrapping]:
+    bench = Bench()
+    return bench, Unwrapping(bench.model)
+
+
+def _job(seed: int) -> tuple[np.ndarray | None, list[tuple[str, str, np.ndarray]]]:
+    """The person's enrolled skin (S, S), and the skins of probes with their kinds and ways."""
+    bench, unwrap = _bench()
+    moments = bench.moments(seed)
+    probes = []
+    for kind in KINDS:
+        case = rendered(bench, seed, kind)
+        if case is None:
+            continue
+        made = bench.filled(case, moments) | {"clear": case.clear.layers.bump}
+        probes += [(kind, way, _skin(unwrap, case, made[way])) for way in WAYS]
+    enrolled = bench.person(moments[DAY]).skin_for(np.array([0.0, 0.0, 1.0]))
+    return enrolled, probes
+
+
+def _skin(unwrap: Unwrapping, case: Covered, bump: np.ndarray) -> np.ndarray:
+    seen = case.clear
+    return unwrap(seen.foundation, seen.crop, seen.surface, bump, seen.layers.occlusion == VISIBLE)
+
+
+def likeness(probe: np.ndarray, enrolled: np.ndarray) -> float:
+    """The cosine of two skins (S, S) where both are known."""
+    both = np.isfinite(probe) & np.isfinite(enrolled)
+    a, b = probe[both], enrolled[both]
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12))
+
+
+def measure(count: int, processes: int) -> dict:
+    """{kind: {way: rank-1 rate}}, of probes among all enrolled persons."""
+    with get_context("spawn").Pool(processes) as pool:
+        found = pool.map(_job, range(_FIRST, _FIRST + count), chunksize=1)
+    enrolled = {person: skin for person, (skin, _) in enumerate(found) if skin is not None}
+    mean = np.nanmean(list(enrolled.values()), axis=0)
+    hits: dict = defaultdict(list)
+    for person in enrolled:
+        for kind, way, skin in found[person][1]:
+            likest = max(enrolled, key=lambda other: likeness(skin - mean, enrolled[other] - mean))
+            hits[kind, way].append(likest == person)
+    kinds = dict.fromkeys(kind for kind, _ in hits)
+    rates = {kind: {way: float(np.mean(hits[kind, way])) for way in WAYS} for kind in kinds}
+    rates["all"] = {way: float(np.mean(np.concatenate([hits[kind, way] for kind in kinds]))) for way in WAYS}
+    return rates
+
+
+def table(rates: dict) -> str:
+    """The rates as markdown."""
+    lines = ["| rank 1, % | " + " | ".join(WAYS) + " |", "|---" * (1 + len(WAYS)) + "|"]
+    lines += [f"| {kind} | " + " | ".join(f"{100 * of[way]:.0f}" for way in WAYS) + " |" for kind, of in rates.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recognition", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=40, help="rendered persons (default 40)")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    rates = measure(arguments.count, arguments.processes)
+    print(json.dumps(rates, indent=1) if arguments.json else table(rates))
+    if not arguments.json:
+        print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
