@@ -72,7 +72,7 @@ def stage_ms(frames: int = 30) -> dict:
     camera = Camera.assumed(image.shape[1], image.shape[0])
     points = fast(Frame(image, camera))[0].face.points
     middle, width = points.mean(0), np.ptp(points[:, 0])
-    bar = [(middle + width * np.array(corner)).astype(int).tolist() for corner in ((-0.6, -0.4), (0.6, 0.1))]
+    bar = [(middle + width * np.array(corner)).astype(int).tolist() for corner in ((-0.5, -0.35), (0.5, -0.02))]
     seen = fast(Frame(cv2.rectangle(image.copy(), *bar, (30, 30, 30), -1), camera))[0]
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder), 12_000, model.name, ShapeFeature(model).name)

@@ -13,7 +13,7 @@ from extreme3d_ros.records import HIDDEN, VISIBLE, Layers
 from extreme3d_ros.references.default import references_of
 from extreme3d_ros.references.person import Person
 from extreme3d_ros.references.viewpoint import direction_of
-from extreme3d_ros.stages.hole_filling import HoleFilling
+from extreme3d_ros.stages.hole_filling import _TRUST, HoleFilling
 from extreme3d_ros.stages.unwrapping import Unwrapping
 
 FILLING = HoleFilling(MODEL)
@@ -59,7 +59,7 @@ class FakeGallery:
         self._skin, self._mirrored, self.feature, self.size = skin, mirrored, feature, len(skin)
 
     def __len__(self):
-        return 1
+        return 300
 
     def alike(self, direction, feature, mirrored_feature, k=100, count=1):
         self.asked = direction, feature, mirrored_feature, k
@@ -114,8 +114,9 @@ def test_a_whole_hidden_half_has_the_other_s_detail():
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_reference_fills_what_it_shows(mirrored):
-    gallery = gallery_of((lambda v: relief(v * [-1, 1, 1])) if mirrored else relief, mirrored=mirrored)
+def test_references_fill_what_they_show_as_far_as_they_are_trusted(mirrored):
+    side = [-1, 1, 1] if mirrored else [1, 1, 1]
+    gallery = gallery_of(lambda v: relief(v * side) / _TRUST, mirrored=mirrored)
     crop, foundation, surface, layers = scene(0, relief)
     hidden, hole = covered(layers, CHEEK | disc(179, 330, 24))
     filling = HoleFilling(MODEL, gallery)(crop, foundation, hidden, surface)
@@ -124,6 +125,14 @@ def test_a_reference_fills_what_it_shows(mirrored):
     direction, feature, other, k = gallery.asked
     np.testing.assert_allclose(direction, direction_of(foundation))
     assert feature.shape == other.shape and k == 100
+
+
+def test_in_a_small_gallery_only_near_viewpoints_are_asked():
+    gallery = gallery_of(symmetric)
+    gallery.__class__ = type("Small", (FakeGallery,), {"__len__": lambda self: 64})
+    crop, foundation, surface, layers = scene(0, symmetric)
+    HoleFilling(MODEL, gallery)(crop, foundation, covered(layers, CHEEK)[0], surface)
+    assert gallery.asked[-1] == 32  # of 128, with the twins
 
 
 def test_the_first_that_knows_lends():

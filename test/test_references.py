@@ -25,7 +25,7 @@ from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import HIDDEN, VISIBLE, Coefficients, Crop, Foundation, Layers, Observation
 from extreme3d_ros.references.build import EntryMaker, Unfit, faults
-from extreme3d_ros.references.default import feature_of, references_of
+from extreme3d_ros.references.default import DEFAULT_REFERENCES, feature_of, references_of
 from extreme3d_ros.references.gallery import UNIT, Gallery, GalleryWriter
 from extreme3d_ros.references.identity import EmbeddingFeature, ShapeFeature
 from extreme3d_ros.references.search import Match
@@ -845,3 +845,23 @@ class TestInfoAndCheck:
             for arguments in ([], [str(tmp_path / "nowhere")], [str(tmp_path)]):
                 assert main(["references", action, *arguments]) == 4
                 assert capsys.readouterr().err.count("\n") == 1
+
+
+class TestShipped:
+    """The gallery that comes with the package."""
+
+    def test_suits_the_shipped_face_model_and_is_sound(self, home):
+        gallery = references_of("", MODEL.name)
+        assert gallery.folder == DEFAULT_REFERENCES and len(gallery) >= 48
+        assert list(faults(gallery)) == []
+        yaw = np.degrees(yaw_of(gallery.directions))
+        assert yaw.min() < -60 and yaw.max() > 60 and np.abs(np.histogram(yaw, [-60, -20, 20, 60])[0] - 18).max() < 6
+
+    def test_lends_what_faces_have_in_common(self):
+        gallery = Gallery(DEFAULT_REFERENCES)
+        frontal = np.flatnonzero(np.abs(yaw_of(gallery.directions)) < np.radians(30))
+        one = gallery.skin(int(frontal[0]))
+        others = gallery.mean_skin([Match(int(index), False, 1.0, 0.0) for index in frontal[1:]])
+        both = np.isfinite(one) & np.isfinite(others)
+        assert np.corrcoef(one[both], others[both])[0, 1] > 0.15
+        assert 2e-5 < np.abs(one[both]).mean() < 1e-3

@@ -16,9 +16,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.references.manifest import MANIFEST, Manifest, Part, unsound
@@ -32,6 +34,8 @@ _UNSEEN = -128
 PART = 4096
 #: Entries that are read at once where all are.
 _PIECE = 256
+#: Parts whose skins stay mapped: those of all parts of a large gallery would hold as many files open.
+_OPEN = 16
 
 
 class Gallery:
@@ -50,6 +54,7 @@ class Gallery:
         for part in parts:
             self._mapped(part, "skins.npy")
         self._features = [self._mapped(part, "features.npy") for part in parts]
+        self._skins = lru_cache(_OPEN)(lambda number: self._mapped(parts[number], "skins.npy"))
         self._starts = np.cumsum([0, *(part.count for part in parts)])
         directions = [self._mapped(part, "directions.npy") for part in parts]
         self.directions = np.concatenate([np.empty((0, 3), np.float32), *directions])
@@ -77,12 +82,9 @@ class Gallery:
         """(S, S) float32: the mean of matches' skins, texel by texel of those that show it; NaN where none does."""
         total, shown = np.zeros((2, self.size, self.size), np.int32)
         for match in matches:
-            stored = self._stored(match.index, match.mirrored)
-            seen = stored != _UNSEEN
-            np.add(total, stored, out=total, where=seen)
-            shown += seen
-        heights = (total * np.float32(self._manifest.unit) / np.maximum(shown, 1)).astype(np.float32)
-        return np.where(shown > 0, heights, np.float32(np.nan))
+            _add(self._stored(match.index, match.mirrored), total, shown)
+        heights = total * np.float32(self._manifest.unit) / np.maximum(shown, 1).astype(np.float32)
+        return np.where(shown > 0, heights, np.float32(np.nan)).astype(np.float32)
 
     def alike(
         self, direction: np.ndarray, feature: np.ndarray, mirrored_feature: np.ndarray, k: int = 100, count: int = 1
@@ -106,8 +108,7 @@ class Gallery:
         if not 0 <= index < len(self):
             raise IndexError(f"the gallery has {len(self)} entries; none has the index {index}")
         number, row = self._place(index)
-        # Mapped anew for each: the skins of many parts would hold as many files open.
-        stored = self._mapped(self._manifest.parts[number], "skins.npy")[row]
+        stored = self._skins(int(number))[row]
         return stored[:, ::-1] if mirrored else stored
 
     def _heights(self, stored: np.ndarray) -> np.ndarray:
@@ -126,6 +127,17 @@ class Gallery:
 
     def _mapped(self, part: Part, name: str) -> np.ndarray:
         return mapped(self.folder, self._manifest, part, name)
+
+
+@njit(cache=True, nogil=True)
+def _add(stored, total, shown):
+    """Adds what a skin (S, S) of bytes shows to the sum, and counts it."""
+    for row in range(stored.shape[0]):
+        for column in range(stored.shape[1]):
+            height = stored[row, column]
+            if height != _UNSEEN:
+                total[row, column] += height
+                shown[row, column] += 1
 
 
 class GalleryWriter:

@@ -32,6 +32,8 @@ _MARGIN = 6
 #: Pixels over which the bump falls to zero where nothing can be borrowed, and how far what is borrowed reaches into
 #: places that its lenders don't know.
 _REACH = 12.0
+#: For no more than this share of a hole the next lender isn't asked: nostrils, rims.
+_FEW = 0.01
 #: References nearest in viewpoint among which similar faces are looked for: at most so many (the paper's k), and of a
 #: small gallery no more than this share of entries and twins.
 _NEAREST, _NEAR_SHARE = 100, 0.25
@@ -100,7 +102,7 @@ class HoleFilling:
             sources[name] = np.count_nonzero(found) / size
             lent = _joined(lent, more, wanted)
             missing = missing & ~found
-            if not missing.any():
+            if np.count_nonzero(missing) <= _FEW * size:
                 break
         if missing.any():
             sources["none"] = np.count_nonzero(missing) / size
