@@ -164,12 +164,11 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
 
 
 def _take_down(node: Node | None) -> None:
-    try:
-        if hasattr(node, "close"):
-            node.close()
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    except KeyboardInterrupt:  # an impatient second Ctrl-C, or a launcher's beside the terminal's
-        rclpy.try_shutdown()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to end but the interpreter
+    # A second Ctrl-C, a launcher's beside the terminal's, would leave a thread in the middle of a network, and the
+    # interpreter would end in an abort. What is left to do takes a frame's time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(node, "close"):
+        node.close()
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
