@@ -1,43 +1,17 @@
 """Soft symmetry and the finished mesh, on a posed foundation with a known bump."""
 
 import numpy as np
-import pytest
-from face_scenes import CAMERA, MODEL, cheek_bumps, scene
+from face_scenes import MODEL, scene
 
-from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
+from extreme3d_ros.face_model.topology import dense_topology
 from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import HIDDEN, VISIBLE, Layers
-from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
-
-
-def test_a_bump_moves_the_surface_towards_the_camera_along_its_rays():
-    crop, foundation, surface, layers = scene(0, lambda v: 1e-3 * np.ones(len(v)))
-    topology = dense_topology(MODEL)
-    detailed = SoftSymmetry(topology)(crop, foundation, layers.bump, layers.occlusion, surface)
-    base = topology.from_foundation @ foundation.vertices
-    sure = detailed.share == 1
-    assert sure.mean() > 0.5
-    off = np.abs((base - detailed.vertices)[sure, 2] - 1e-3)
-    assert np.quantile(off, 0.999) < 1e-5  # a few look past the rim of a nostril at pixels of no bump
-    np.testing.assert_allclose(CAMERA.project(detailed.vertices[sure]), CAMERA.project(base[sure]), atol=0.01)
 
 
 def test_no_bump_leaves_the_foundation():
     crop, foundation, surface, layers = scene(30)
     mesh = Completion(MODEL)(crop, foundation, layers).mesh
     np.testing.assert_allclose(mesh.vertices, dense_topology(MODEL).from_foundation @ foundation.vertices, atol=1e-6)
-
-
-@pytest.mark.parametrize("topology", [sparse_topology, dense_topology])
-def test_the_side_turned_away_takes_its_twins_detail(topology):
-    crop, foundation, surface, layers = scene(50, cheek_bumps)
-    topology = topology(MODEL)
-    detailed = SoftSymmetry(topology)(crop, foundation, layers.bump, layers.occlusion, surface)
-    moved = foundation.to_model(detailed.vertices) - topology.from_foundation @ MODEL.mean
-    unseen = (detailed.share == 0) & (detailed.share[topology.mirror] == 1)
-    assert unseen.sum() > 200
-    np.testing.assert_allclose(moved[unseen], moved[topology.mirror[unseen]] * [-1, 1, 1], atol=1e-6)
-    assert np.linalg.norm(moved[unseen], axis=1).max() > 1.5e-3  # the hidden cheek has its bump
 
 
 def test_the_transition_between_seen_and_mirrored_is_smooth():
