@@ -1,5 +1,7 @@
 """What the nodes are put together from, without processes."""
 
+import os
+import signal
 import threading
 import time
 
@@ -18,6 +20,7 @@ from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.messages.camera_info import Calibration  # noqa: E402
 from extreme3d_ros.nodes.image_source import images, stamped  # noqa: E402
 from extreme3d_ros.nodes.lens import Lens, undistortion  # noqa: E402
+from extreme3d_ros.nodes.managed import _take_down  # noqa: E402
 from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
 from extreme3d_ros.nodes.settings import Setting  # noqa: E402
 from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
@@ -246,3 +249,23 @@ def test_the_images_of_a_folder_are_shown_in_order(tmp_path):
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(InputError, match="is empty"):
         next(images(str(tmp_path)))
+
+
+def test_a_second_ctrl_c_does_not_stop_a_node_from_ending_its_work():
+    class Node:
+        ended = []
+
+        def close(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            self.ended.append("work")
+
+        def destroy_node(self):
+            self.ended.append("node")
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        _take_down(Node())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert Node.ended == ["work", "node"]

@@ -77,7 +77,7 @@ class SoftSymmetry:
         base = self._topology.from_foundation @ foundation.vertices
         pixels = crop.camera.project(base)
         normals = vertex_normals(base, self._topology.faces)
-        share, skin = self._confidence(base, normals, pixels, occlusion, surface)
+        share, skin = confidence(self._topology, base, normals, pixels, occlusion, surface)
         # Eq. 4 along the viewing ray: z' = z - bump moves the point by -bump times the ray of unit depth.
         own = -bilinear(bump[..., None], pixels) * base / base[:, 2:]
         R = foundation.R.astype(np.float32)
@@ -99,17 +99,28 @@ class SoftSymmetry:
             pull = 1 / (_REACH * _REACH * (1 - share))
         return self._laplacian.solve(self._laplacian.composed(own, share, twin, twin_share), anchors, pull)
 
-    def _confidence(self, base, normals, pixels, occlusion, surface):
-        """How far a vertex's own pixel can be trusted for its position, and for its colour: (N,) each, 0..1."""
-        facing = -np.einsum("ni,ni->n", normals, base) / np.sqrt(np.einsum("ni,ni->n", base, base))
-        at = _nearest(pixels, occlusion.shape)
-        depth, label = surface.raster.depth[at], occlusion[at]
-        visible = (base[:, 2] <= depth + _BEHIND) & (label != NOT_FACE) & (label != TURNED_AWAY) & np.isfinite(depth)
-        angle = np.clip((facing - GRAZING) / (_TRUSTED - GRAZING), 0, 1)
-        trust = visible * angle * angle * (3 - 2 * angle)
-        share = feathered(trust, self._topology.edges, _FEATHER)
-        hidden = visible & (label == HIDDEN)
-        return share, feathered(trust * ~hidden, self._topology.edges, _FEATHER) if hidden.any() else share
+
+def confidence(
+    topology: Topology,
+    base: np.ndarray,
+    normals: np.ndarray,
+    pixels: np.ndarray,
+    occlusion: np.ndarray,
+    surface: Surface,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far a vertex's own pixel can be trusted for its position, and for its colour: (N,) each, 0..1.
+
+    base, normals: (N, 3) of the foundation, camera frame; pixels: (N, 2), where it projects on the crop.
+    """
+    facing = -np.einsum("ni,ni->n", normals, base) / np.sqrt(np.einsum("ni,ni->n", base, base))
+    at = _nearest(pixels, occlusion.shape)
+    depth, label = surface.raster.depth[at], occlusion[at]
+    visible = (base[:, 2] <= depth + _BEHIND) & (label != NOT_FACE) & (label != TURNED_AWAY) & np.isfinite(depth)
+    angle = np.clip((facing - GRAZING) / (_TRUSTED - GRAZING), 0, 1)
+    trust = visible * angle * angle * (3 - 2 * angle)
+    share = feathered(trust, topology.edges, _FEATHER)
+    hidden = visible & (label == HIDDEN)
+    return share, feathered(trust * ~hidden, topology.edges, _FEATHER) if hidden.any() else share
 
 
 def residual_motion(points: np.ndarray, normals: np.ndarray, gap: np.ndarray, weights: np.ndarray) -> np.ndarray:
