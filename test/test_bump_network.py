@@ -238,6 +238,17 @@ def test_a_varied_sample_is_the_plain_one_or_its_mirror_image(torch):
     assert seen == {True, False}
 
 
+def test_another_training_s_averaged_weights_are_taken_over(torch, tmp_path):
+    from training.loop import take_over
+
+    taught, fresh = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    average = torch.optim.swa_utils.AveragedModel(taught)
+    average.update_parameters(taught)
+    torch.save({"average": average.state_dict()}, tmp_path / "other.pth")
+    take_over(fresh, tmp_path / "other.pth")
+    assert torch.equal(fresh.weight, taught.weight) and torch.equal(fresh.bias, taught.bias)
+
+
 @pytest.mark.slow
 def test_a_training_goes_on_where_it_stopped_and_its_network_runs(torch, tmp_path):
     from extreme3d_ros.engines import OnnxEngine

@@ -22,7 +22,7 @@ from extreme3d_ros.timing import timed
 #: Spots smaller than this share of the face's visible side take the label of what surrounds them.
 _LEAST_SPOT = 0.003
 #: Of what shading says, the part finer than this (sigma, pixels) is taken, and so much of it: brightness is paint as
-#: often as shape. On held-out renders both together are nearer to the truth than either (benchmarks/bump.py).
+#: often as shape. On held-out renders this is nearer to the truth than shading alone (benchmarks/bump.py).
 _FINE, _SHARE = 20.0, np.float32(0.5)
 #: Width over which a bump fades out towards the end of the visible skin, crop pixels.
 _FADE = 8.0
