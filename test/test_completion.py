@@ -4,6 +4,7 @@ import numpy as np
 from face_scenes import MODEL, scene
 
 from extreme3d_ros.face_model.topology import dense_topology
+from extreme3d_ros.geometry.angles import smallest_angles
 from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import HIDDEN, VISIBLE, Layers
 
@@ -39,6 +40,12 @@ def test_the_finished_mesh_has_the_same_triangles_for_every_face():
     meshes = [completion(*[s for s in scene(yaw) if not hasattr(s, "raster")]).mesh for yaw in (0, 40)]
     assert meshes[0].faces is meshes[1].faces
     assert len(meshes[0].faces) == 4 * len(MODEL.faces)
+
+
+def test_the_dense_topology_has_no_slivers():
+    topology = dense_topology(MODEL)
+    angles = smallest_angles(topology.from_foundation @ MODEL.mean, topology.faces)
+    assert np.degrees(angles.min()) > 12
 
 
 def test_mirror_of_the_dense_topology():
