@@ -1,0 +1,124 @@
+"""Whether completion_node keeps up: the observation of a covered face, sent at a fixed rate, and the meshes that come.
+
+    .venv/bin/python -m benchmarks.completion_rate [--rates 10 15] [--seconds 15]
+
+completion_node is a process of its own; hole filling, soft symmetry, the mesh and its 9 MB message are its work. Age:
+from an observation's stamp to the arrival of its mesh in this process, which sends and receives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import struct
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+
+from extreme3d_ros.cli.bench import vga
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.input.frames import frame_of
+from extreme3d_ros.input.images import demo_image
+from extreme3d_ros.pipeline import FastPath
+from extreme3d_ros.records import Observation
+
+#: Seconds until the first mesh at most: a new installation compiles its kernels.
+_PATIENCE = 120.0
+
+
+def covered_face() -> Observation:
+    """The demo's face behind a card."""
+    image = vga(demo_image())
+    fast = FastPath(load_face_model())
+    x, y, w, h = map(int, fast(frame_of(image))[0].face.bbox)
+    cv2.rectangle(image, (x, y + h // 2), (x + w // 2, y + h), (60, 120, 40), -1)
+    return fast(frame_of(image))[0]
+
+
+class Player:
+    """Sends one observation again and again with new stamps, and takes the time of the meshes."""
+
+    def __init__(self, seen: Observation):
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from std_msgs.msg import Header
+        from visualization_msgs.msg import Marker
+
+        from extreme3d_ros.messages.observation import TOPICS, observation_to_messages
+        from extreme3d_ros.nodes.qos import MESH, OBSERVATION
+        from extreme3d_ros.nodes.transport import make_room
+
+        make_room()
+        rclpy.init()
+        self.node = rclpy.create_node("player")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._publishers = {name: self.node.create_publisher(kind, name, OBSERVATION) for name, kind in TOPICS.items()}
+        made = observation_to_messages(seen, Header(frame_id="camera"))
+        self._messages = {name: make() for name, make in made.items()}
+        self._ages: list[float] = []
+        self.node.create_subscription(Marker, "mesh", self._take, MESH, raw=True)
+
+    def play(self, rate: float, seconds: float) -> list[float]:
+        """Ages in milliseconds of the meshes that came of `rate` observations a second."""
+        self._ages = []
+        start = time.monotonic()
+        for number in range(int(rate * seconds)):
+            self._send()
+            self._spin_until(start + (number + 1) / rate)
+        self._spin_until(time.monotonic() + 1.0)
+        return self._ages
+
+    def wait(self) -> None:
+        """Until the first mesh."""
+        end = time.monotonic() + _PATIENCE
+        while not self._ages:
+            if time.monotonic() > end:
+                raise SystemExit("completion_node gives no mesh")
+            self._send()
+            self._spin_until(time.monotonic() + 0.5)
+        self._spin_until(time.monotonic() + 1.0)
+
+    def _send(self) -> None:
+        stamp = self.node.get_clock().now().to_msg()
+        for name, message in self._messages.items():
+            message.header.stamp = stamp
+            self._publishers[name].publish(message)
+
+    def _spin_until(self, end: float) -> None:
+        while (left := end - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def _take(self, serialized: bytes) -> None:
+        seconds, nanoseconds = struct.unpack_from("<iI", serialized, 4)
+        self._ages.append(self.node.get_clock().now().nanoseconds * 1e-6 - seconds * 1e3 - nanoseconds * 1e-6)
+
+
+def main() -> None:
+    """Prints a row for each rate."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 15], help="observations a second")
+    parser.add_argument("--seconds", type=float, default=15.0)
+    options = parser.parse_args()
+    os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="78")
+    seen = covered_face()
+    node = subprocess.Popen([sys.executable, "-m", "extreme3d_ros.nodes.completion_node"])
+    try:
+        player = Player(seen)
+        player.wait()
+        print(f"{seen.layers.occluded_fraction:.0%} of the face hidden")
+        print(f"{'sent/s':>7}{'meshes/s':>10}{'median ms':>11}{'p95 ms':>8}")
+        for rate in options.rates:
+            ages = player.play(rate, options.seconds)
+            median, late = np.percentile(ages, [50, 95])
+            print(f"{rate:>7.0f}{len(ages) / options.seconds:>10.1f}{median:>11.0f}{late:>8.0f}", flush=True)
+    finally:
+        node.terminate()
+        node.wait()
+
+
+if __name__ == "__main__":
+    main()
