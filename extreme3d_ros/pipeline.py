@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
+from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
 from extreme3d_ros.references.default import feature_of
 from extreme3d_ros.references.gallery import Gallery
@@ -19,6 +20,7 @@ from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingL
 from extreme3d_ros.stages.shape_network import ShapeNetwork
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
 from extreme3d_ros.stages.surface import SurfaceRaster
+from extreme3d_ros.stages.zipped_mesh import ZippedMesh
 from extreme3d_ros.stages.zipper import finish, visible_surface
 from extreme3d_ros.timing import timed
 
@@ -70,15 +72,18 @@ class FastPath:
 class Completion:
     """hole filling - soft symmetry - zipper, for the newest observation."""
 
-    def __init__(self, model: FaceModel, gallery: Gallery | None = None):
-        """gallery: references to borrow detail from; None: none.
+    def __init__(self, model: FaceModel, gallery: Gallery | None = None, zipped: bool = False):
+        """gallery: references to borrow detail from; None: none. zipped: a vertex a pixel where the face is seen,
+        instead of the same triangles in every frame.
 
-        Raises ModelFileError where it is of another face model, or of a network that is not in its folder.
+        Raises ModelFileError where the gallery is of another face model, or of a network that is not in its folder, or
+        where the face model's uv folds over and a zippered mesh is asked for.
         """
         self._raster = SurfaceRaster(model)
         self._filling = HoleFilling(model, gallery, feature_of(gallery, model))
         self._topology = dense_topology(model)
         self._symmetry = SoftSymmetry(self._topology)
+        self._zipper = _zipped_mesh(model, self._topology) if zipped else None
 
     def __call__(self, crop: Crop, foundation: Foundation, layers: Layers, person: Person | None = None) -> Completed:
         """The finished mesh of one observation.
@@ -98,8 +103,17 @@ class Completion:
         with timed(timings, "soft_symmetry"):
             detailed = self._symmetry(crop, foundation, filling.bump, layers.occlusion, surface)
         with timed(timings, "zipper"):
-            mesh = finish(detailed, self._topology, crop)
-        return Completed(filling.bump, filling.sources, mesh, timings)
+            mesh = steady = finish(detailed, self._topology, crop)
+            if self._zipper is not None:
+                mesh = self._zipper(crop, filling.bump, layers.occlusion, detailed, steady)
+        return Completed(filling.bump, filling.sources, mesh, steady, timings)
+
+
+def _zipped_mesh(model: FaceModel, topology: Topology) -> ZippedMesh:
+    try:
+        return ZippedMesh(model, topology)
+    except ValueError as error:
+        raise ModelFileError(f"no zippered mesh of the face model {model.name}, by its uv: {error}") from error
 
 
 class Intermediates:

@@ -165,10 +165,12 @@ class Completed:
     """What completion makes of an observation.
 
     bump: (512, 512) float32, the bump map after hole filling; filled_from: a `Filling`'s sources; mesh: the finished
-    mesh, of the same triangles for every face, its first V vertices those of the foundation; timings_ms: per stage.
+    mesh; steady: the same with the same triangles for every face, its first V vertices those of the foundation (`mesh`
+    itself, unless that is zippered); timings_ms: per stage.
     """
 
     bump: np.ndarray
     filled_from: dict[str, float]
     mesh: FaceMesh
+    steady: FaceMesh
     timings_ms: dict[str, float] = field(default_factory=dict)

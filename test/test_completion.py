@@ -1,8 +1,12 @@
 """Soft symmetry and the finished mesh, on a posed foundation with a known bump."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from face_scenes import MODEL, scene
 
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.topology import dense_topology
 from extreme3d_ros.geometry.angles import smallest_angles
 from extreme3d_ros.pipeline import Completion
@@ -40,6 +44,20 @@ def test_the_finished_mesh_has_the_same_triangles_for_every_face():
     meshes = [completion(*[s for s in scene(yaw) if not hasattr(s, "raster")]).mesh for yaw in (0, 40)]
     assert meshes[0].faces is meshes[1].faces
     assert len(meshes[0].faces) == 4 * len(MODEL.faces)
+
+
+def test_a_zippered_mesh_keeps_the_steady_one_beside_it():
+    crop, foundation, _, layers = scene(20)
+    completed, steady = (Completion(MODEL, zipped=zipped)(crop, foundation, layers) for zipped in (True, False))
+    assert len(completed.mesh.faces) > 1.3 * len(steady.mesh.faces)
+    np.testing.assert_array_equal(completed.steady.vertices, steady.mesh.vertices)
+    assert steady.steady is steady.mesh
+
+
+def test_a_face_model_whose_uv_folds_over_is_refused_by_name():
+    folded = replace(MODEL, uv=np.abs(MODEL.uv - 0.5))
+    with pytest.raises(ModelFileError, match=f"{MODEL.name}.*uv"):
+        Completion(folded, zipped=True)
 
 
 def test_the_dense_topology_has_no_slivers():

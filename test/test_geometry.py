@@ -188,3 +188,24 @@ def test_depth_mesh_tears_at_jumps_and_drops_lonely_pixels():
     assert np.ptp(vertices[faces][..., 2], axis=1).max() == 0
     assert pixels[:, 0].max() == 14
     assert np.array_equal(np.unique(faces), np.arange(len(vertices)))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12))
+def test_depth_mesh_joins_each_three_of_four_neighbours_that_are_seen_and_near(seed, height, width):
+    random = np.random.default_rng(seed)
+    depth = 0.5 + random.normal(size=(height, width)) * 0.002
+    depth[random.random(depth.shape) < 0.1] = np.inf
+    mask = random.random(depth.shape) < 0.8
+    vertices, faces, pixels = depth_mesh(depth, mask, Camera.assumed(20, 20))
+    expected = set()
+    for y, x in np.ndindex(height - 1, width - 1):
+        for three in (((y, x), (y + 1, x), (y, x + 1)), ((y, x + 1), (y + 1, x), (y + 1, x + 1))):
+            depths = np.array([depth[p] for p in three])
+            if all(mask[p] for p in three) and np.isfinite(depths).all() and np.ptp(depths) <= 0.004:
+                expected.add(three)
+    assert {tuple((y, x) for x, y in pixels[face].tolist()) for face in faces} == expected
+    assert len(faces) == len(expected)
+    np.testing.assert_allclose(vertices[:, 2], depth[pixels[:, 1], pixels[:, 0]], rtol=1e-6)
+    assert pixels.tolist() == sorted(pixels.tolist(), key=lambda p: p[::-1])
+    assert np.array_equal(np.unique(faces), np.arange(len(vertices)))

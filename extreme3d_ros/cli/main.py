@@ -40,6 +40,11 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faces", choices=["largest", "all"], default="largest")
     parser.add_argument("--camera-info", metavar="YAML", help="calibration in the format of ROS camera_calibration")
     parser.add_argument("--no-complete", action="store_true", help="stop before hole filling and soft symmetry")
+    parser.add_argument(
+        "--zipped",
+        action="store_true",
+        help="a final mesh with a vertex a pixel where the face is seen; else it has the same triangles for every face",
+    )
     _add_engine_options(parser)
     _add_references_option(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

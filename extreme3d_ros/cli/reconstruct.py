@@ -36,7 +36,9 @@ def reconstruct(arguments) -> int:
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
     model = face_model_of(arguments.profile, arguments.face_model)
-    completion = None if arguments.no_complete else Completion(model, references_of(arguments.references, model.name))
+    completion = None
+    if not arguments.no_complete:
+        completion = Completion(model, references_of(arguments.references, model.name), arguments.zipped)
     fast = FastPath(model, shape_network_of(arguments.profile, model), layers_of(arguments.profile, model))
     job = Reconstruction(out, model, fast, completion, arguments.faces == "all")
     worst = 0

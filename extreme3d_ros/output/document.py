@@ -19,7 +19,7 @@ def document(frame: Frame, faces: list[dict]) -> bytes:
 def face_entry(model: FaceModel, frame: Frame, observation: Observation, completed: Completed | None) -> dict:
     """One face. Without completion the landmarks are the foundation's and hole_filling is None."""
     foundation, coefficients = observation.foundation, observation.coefficients
-    vertices = completed.mesh.vertices[: len(model.mean)] if completed else foundation.vertices
+    vertices = completed.steady.vertices[: len(model.mean)] if completed else foundation.vertices
     landmarks = frame.camera.project(model.landmarks68.on(model.faces, vertices))
     timings = {**observation.timings_ms, **(completed.timings_ms if completed else {})}
     return {

@@ -1,8 +1,8 @@
 """The finished mesh: complete, dense, one connected surface.
 
-The paper zippers a dense mesh of the visible side to the sparse completed one. Here both are one mesh from the start:
-the foundation's triangles, each in four, which is about as dense as the face's pixels; so there is no seam to close,
-and the triangles are the same in every frame.
+The paper zippers a dense mesh of the visible side to the sparse completed one (stages/zipped_mesh.py does). Here both
+are one mesh from the start: the foundation's triangles, each in four, which is nearly as dense as the face's pixels; so
+there is no seam to close, and the triangles are the same in every frame.
 """
 
 from __future__ import annotations
