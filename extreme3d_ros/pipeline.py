@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
@@ -30,14 +31,20 @@ LayersMaker = NetworkLayers | PublishedLayers | ShadingLayers
 class FastPath:
     """detection - crop - foundation - raster - bump and occlusion, for every frame."""
 
-    def __init__(self, model: FaceModel, shape_network: ShapeNetwork | None = None, layers: LayersMaker | None = None):
+    def __init__(
+        self,
+        model: FaceModel,
+        shape_network: ShapeNetwork | None = None,
+        layers: LayersMaker | None = None,
+        engines: EngineMaker = OnnxEngine,
+    ):
         """shape_network: a published one that gives the identity; None: the package's own road. layers: what makes
-        bump and masks; None: the package's own way."""
+        bump and masks; None: the package's own way. engines: what makes the engines of the package's networks."""
         self._detection = Detection()
         self._crop = FaceCrop(model)
-        self._foundation = FoundationFit(model, shape_network)
+        self._foundation = FoundationFit(model, shape_network, engines=engines)
         self._raster = SurfaceRaster(model)
-        self._layers = layers or NetworkLayers(model)
+        self._layers = layers or NetworkLayers(model, engines=engines)
 
     def __call__(self, frame: Frame, max_faces: int | None = 1, hint: Face | None = None) -> list[Observation]:
         """The faces of a frame, largest first (None: all of them); an empty list where there is none.

@@ -15,8 +15,9 @@ from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.folders import models_folder, networks_folder
 
 if TYPE_CHECKING:
+    from extreme3d_ros.engines import EngineMaker
     from extreme3d_ros.face_model import FaceModel
-    from extreme3d_ros.pipeline import LayersMaker
+    from extreme3d_ros.pipeline import FastPath, LayersMaker
     from extreme3d_ros.stages.shape_network import ShapeNetwork
 
 
@@ -67,7 +68,15 @@ def face_model_of(profile: str, path: Path | str = "") -> FaceModel:
     return model
 
 
-def shape_network_of(profile: str, model: FaceModel) -> ShapeNetwork | None:
+def fast_path_of(profile: str, model: FaceModel, engines: EngineMaker) -> FastPath:
+    """A profile's fast path, for its face model. Raises ModelFileError."""
+    from extreme3d_ros.pipeline import FastPath
+
+    shape_network, layers = shape_network_of(profile, model, engines), layers_of(profile, model, engines)
+    return FastPath(model, shape_network, layers, engines)
+
+
+def shape_network_of(profile: str, model: FaceModel, engines: EngineMaker) -> ShapeNetwork | None:
     """A profile's identity network, for its face model; None where it has none. Raises ModelFileError."""
     name = PROFILES[profile].shape_network
     if not name:
@@ -79,18 +88,18 @@ def shape_network_of(profile: str, model: FaceModel) -> ShapeNetwork | None:
             f"the face model {model.name} has {len(model.shape_modes)} shape modes, and {name} gives {SHAPES}: "
             f"import the whole one with `extreme3d models import {model.name} {_SOURCES[model.name]}`"
         )
-    return ShapeNetwork(_imported(profile, networks_folder() / f"{name}.onnx"))
+    return ShapeNetwork(_imported(profile, networks_folder() / f"{name}.onnx"), engines)
 
 
-def layers_of(profile: str, model: FaceModel) -> LayersMaker:
+def layers_of(profile: str, model: FaceModel, engines: EngineMaker) -> LayersMaker:
     """What makes a profile's bump map and masks, for its face model. Raises ModelFileError."""
     from extreme3d_ros.stages import layers
 
     wanted = PROFILES[profile]
     make = getattr(layers, wanted.layers)
     if wanted.bump_network:
-        return make(_imported(profile, networks_folder() / f"{wanted.bump_network}.onnx"))
-    return make(model)
+        return make(_imported(profile, networks_folder() / f"{wanted.bump_network}.onnx"), engines=engines)
+    return make(model) if make is layers.ShadingLayers else make(model, engines=engines)
 
 
 def _imported(profile: str, path: Path) -> Path:

@@ -7,6 +7,7 @@ import pytest
 from importer_sources import bfm_arrays, synthetic, write_mat
 
 from extreme3d_ros.cli.main import main
+from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.model import DEFAULT_MODEL
@@ -38,7 +39,7 @@ def bfm2009(converted, data_home):
 
 def test_default_is_the_package_s_own():
     model = face_model_of("default")
-    assert model.name == load_face_model().name and shape_network_of("default", model) is None
+    assert model.name == load_face_model().name and shape_network_of("default", model, OnnxEngine) is None
 
 
 def test_a_file_goes_before_the_profile_s_face_model(bfm2009, data_home):

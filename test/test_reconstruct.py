@@ -235,7 +235,7 @@ def test_a_bad_image_does_not_keep_the_others_from_their_results(image, tmp_path
     [
         (["a.png", "b/a.png", "--out", "x"], "overwrite"),
         (["a.png", "--out", "{image}"], "cannot make the folder"),
-        (["a.png", "--out", "x", "--device", "cuda"], "CUDA"),
+        (["a.png", "--out", "x", "--device", "cuda"], "NVIDIA"),
         (["a.png", "--out", "{out}", "--camera-info", "none.yaml"], "none.yaml"),
     ],
 )

@@ -593,8 +593,7 @@ def images(tmp_path, monkeypatch):
             seen = grey[int(frame.image[0, 0, 0])]
             return [] if seen is None else [seen]
 
-    monkeypatch.setattr(command, "FastPath", Road)
-    monkeypatch.setattr(command, "layers_of", lambda *_: None)
+    monkeypatch.setattr(command, "fast_path_of", Road)
     monkeypatch.setattr(command, "Unwrapping", lambda model: unwrap)
     folder = tmp_path / "images"
     folder.mkdir()

@@ -10,13 +10,13 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 
-from extreme3d_ros.cli.options import check_device
+from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.errors import NoFaceError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.pipeline import Completion, FastPath
-from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import FaceMesh, Frame
 from extreme3d_ros.references.default import references_of
 from extreme3d_ros.stages.detection.networks import native_stderr_silenced
@@ -26,10 +26,9 @@ _WARM_UP = 3
 
 def bench(arguments) -> int:
     """Runs the command."""
-    check_device(arguments)
     image = read_image(arguments.image) if arguments.image else vga(demo_image())
     model = face_model_of(arguments.profile, arguments.face_model)
-    fast = FastPath(model, shape_network_of(arguments.profile, model), layers_of(arguments.profile, model))
+    fast = fast_path_of(arguments.profile, model, engines_of(arguments))
     result = measure(frame_of(image), max(arguments.frames, 1), model, fast)
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0

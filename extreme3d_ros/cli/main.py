@@ -118,7 +118,12 @@ _REFERENCES = "default: ~/.local/share/extreme3d_ros/references"
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="all profiles run on the CPU alone so far"
+        "--device",
+        default="auto",
+        help="what runs the networks: cpu, cuda or cuda:N, or auto, an NVIDIA GPU where there is one (default)",
+    )
+    parser.add_argument(
+        "--precision", choices=["fp32", "fp16"], default="fp32", help="of TensorRT's engines; others run in fp32"
     )
 
 

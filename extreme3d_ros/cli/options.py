@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
+from extreme3d_ros.engines import EngineError, Engines
 from extreme3d_ros.errors import InputError
 
 
-def check_device(arguments) -> None:
-    """Raises InputError where a device is asked for that the profile has no engine for."""
-    if arguments.device == "cuda":
-        raise InputError(f"no network of the profile {arguments.profile} runs on CUDA: use --device auto or cpu")
+def engines_of(arguments) -> Engines:
+    """The engines of --device and --precision, which tell on stderr what they do.
+
+    Raises InputError where this machine has no such device.
+    """
+    try:
+        return Engines(arguments.device, arguments.precision, log=_tell)
+    except EngineError as error:
+        raise InputError(f"--device {arguments.device}: {error}") from error
+
+
+def _tell(line: str) -> None:
+    print(f"extreme3d: {line}", file=sys.stderr)

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from extreme3d_ros.cli.files import output_folder, png
-from extreme3d_ros.cli.options import check_device
+from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of, read_camera
@@ -22,7 +22,7 @@ from extreme3d_ros.output.document import document, face_entry
 from extreme3d_ros.output.figure import figure
 from extreme3d_ros.output.ply import write_ply
 from extreme3d_ros.pipeline import Completion, FastPath, Intermediates
-from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import Completed, FaceMesh, Foundation, Frame, Observation
 from extreme3d_ros.references.default import references_of
 from extreme3d_ros.stages.bump import encode
@@ -31,7 +31,6 @@ from extreme3d_ros.timing import timed
 
 def reconstruct(arguments) -> int:
     """Runs the command; the exit status is that of the worst image."""
-    check_device(arguments)
     _refuse_equal_stems(arguments.images)
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
@@ -39,7 +38,7 @@ def reconstruct(arguments) -> int:
     completion = None
     if not arguments.no_complete:
         completion = Completion(model, references_of(arguments.references, model.name), arguments.zipped)
-    fast = FastPath(model, shape_network_of(arguments.profile, model), layers_of(arguments.profile, model))
+    fast = fast_path_of(arguments.profile, model, engines_of(arguments))
     job = Reconstruction(out, model, fast, completion, arguments.faces == "all")
     worst = 0
     several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()

@@ -11,13 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from extreme3d_ros.cli.files import output_folder
+from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.folders import references_folder
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import read_image
-from extreme3d_ros.pipeline import FastPath
-from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.references.build import Entry, EntryMaker, Unfit, faults
 from extreme3d_ros.references.default import feature_of, keep_network, network_of
 from extreme3d_ros.references.gallery import Gallery, GalleryWriter
@@ -79,7 +79,7 @@ class _Observer:
     """Makes an entry of an image's largest face."""
 
     def __init__(self, profile: str, model: FaceModel, make: EntryMaker):
-        self._fast = FastPath(model, shape_network_of(profile, model), layers_of(profile, model))
+        self._fast = fast_path_of(profile, model, OnnxEngine)
         self._make = make
 
     def __call__(self, path: Path) -> Entry:

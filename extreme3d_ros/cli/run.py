@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.cli.files import output_folder, png
+from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
@@ -81,7 +82,7 @@ def _check(source: str) -> None:
 def _check_profile(profile: str, face_model: str, model: FaceModel) -> list[str]:
     """The nodes' arguments for a profile and the file of a face model, here loaded. Raises ModelFileError where they
     cannot be used: once, not from both nodes."""
-    shape_network_of(profile, model), layers_of(profile, model)
+    shape_network_of(profile, model, OnnxEngine), layers_of(profile, model, OnnxEngine)
     path = str(Path(face_model).absolute()) if face_model else ""
     return ["-p", f"profile:={profile}", "-p", f"face_model:='{path}'"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.mirror_image import MirrorImage
 from extreme3d_ros.face_model.model import FaceModel
@@ -57,9 +57,9 @@ class EmbeddingFeature:
     lies about where such networks were taught it.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken, or a network of another signature."""
-        self._engine = OnnxEngine(path)
+        self._engine = engines(path)
         self.name = f"{EMBEDDING}{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
         try:
             (self._input, shape), *others = self._engine.shapes.items()

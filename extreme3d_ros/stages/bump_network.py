@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.engines import Engine, EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Crop, Surface
@@ -19,9 +19,9 @@ _OUTPUTS = ("mask", "bump", "occlusion")
 class BumpNetwork:
     """The network of an ONNX file that `python -m training.bump` has made."""
 
-    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
+    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken or another network."""
-        self._engine = OnnxEngine(path)
+        self._engine = engines(path)
         size = _size(self._engine)
         if not size:
             raise ModelFileError(f"{path} is no bump network of this package: make it with `python -m training.bump`")
@@ -36,7 +36,7 @@ class BumpNetwork:
         return tuple(window.laid_back(found[name][0], height, width) for name in _OUTPUTS)
 
 
-def _size(engine: OnnxEngine) -> int:
+def _size(engine: Engine) -> int:
     """The side of the window that a bump network takes; 0 for any other network."""
     size = dict(engine.shapes).get("window", (0, 0))[1]
     wanted = {"window": (1, size, size, 3), "normals": (1, size, size, 3), "place": (1, size, size, 2)}

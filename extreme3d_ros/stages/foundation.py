@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.face_model.fitting import Evidence, PointFitter
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Coefficients, Crop, Face, Foundation, Frame
@@ -31,9 +32,10 @@ class FoundationFit:
         model: FaceModel,
         shape_network: Callable[[Crop], np.ndarray] | None = None,
         network: Path = DEFAULT_NETWORK,
+        engines: EngineMaker = OnnxEngine,
     ):
         self._model, self._shape_network = model, shape_network
-        self._network, self._fitter = FoundationNetwork(model, network), PointFitter(model)
+        self._network, self._fitter = FoundationNetwork(model, network, engines), PointFitter(model)
 
     def __call__(self, frame: Frame, face: Face, crop: Crop) -> tuple[Foundation, Coefficients, float]:
         """The foundation, its coefficients, and how far they can be trusted (0..1).

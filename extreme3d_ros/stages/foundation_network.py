@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.fitting import Evidence
 from extreme3d_ros.face_model.mirror_image import MirrorImage
@@ -26,8 +26,8 @@ class FoundationNetwork:
     It is asked twice, the second time about the mirror image, so that a mirrored face gives the mirrored answer.
     """
 
-    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
-        self._engine = OnnxEngine(path)
+    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK, engines: EngineMaker = OnnxEngine):
+        self._engine = engines(path)
         self._size = self._engine.shapes["window"][1]
         self._coefficients = len(model.shape_modes) + len(model.expression_modes)
         self._knows_model = self._engine.metadata["face_model"] == model.name

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Layers, Surface
@@ -31,9 +32,9 @@ _FADE = 8.0
 class NetworkLayers:
     """One pass of the bump network gives all three; the skin's shading adds what is fine."""
 
-    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK):
+    def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the network's file is missing, broken or another network."""
-        self._network, self._shading = BumpNetwork(model, path), ShapeFromShading(step=2)
+        self._network, self._shading = BumpNetwork(model, path, engines), ShapeFromShading(step=2)
 
     def __call__(self, crop: Crop, surface: Surface, timings: dict[str, float]) -> Layers:
         with timed(timings, "occlusion"):
@@ -47,9 +48,9 @@ class NetworkLayers:
 class PublishedLayers:
     """The published network knows no objects: what isn't face skin on the visible side is hidden."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the network's file is missing, broken or another network."""
-        self._network = PublishedBump(path)
+        self._network = PublishedBump(path, engines)
 
     def __call__(self, crop: Crop, surface: Surface, timings: dict[str, float]) -> Layers:
         with timed(timings, "bump"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.records import CROP_SIZE, Crop
 
@@ -22,9 +22,9 @@ _MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
 class ShapeNetwork:
     """The network of an ONNX file that `extreme3d models import shape2018` has made."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken or another network."""
-        self._engine = OnnxEngine(path)
+        self._engine = engines(path)
         if not self._sound():
             remedy = "make it with `extreme3d models import shape2018`"
             raise ModelFileError(f"{path} is no sound identity network of this package: {remedy}")

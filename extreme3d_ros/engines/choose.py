@@ -1,0 +1,209 @@
+"""Which engine runs a network: the fastest that is correct on this machine."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from extreme3d_ros.engines.driver import DriverError, Gpu, NoGpu
+from extreme3d_ros.engines.engine import Engine, EngineError
+from extreme3d_ros.engines.machine import Machine
+from extreme3d_ros.engines.plans import Plans
+from extreme3d_ros.engines.switching import SwitchingEngine
+from extreme3d_ros.engines.tensorrt_build import PRECISIONS, Shapes
+from extreme3d_ros.engines.tensorrt_module import NoTensorRT
+from extreme3d_ros.engines.tensorrt_route import TensorRTRoute
+from extreme3d_ros.errors import InputError, ModelFileError
+
+#: What `device` may be.
+DEVICES = "auto, cpu, cuda or cuda:N"
+
+
+@dataclass(frozen=True)
+class Status:
+    """about: what runs a network; degraded: why that isn't what this machine should run it with, empty where it is."""
+
+    about: str
+    degraded: str = ""
+
+
+class Engines:
+    """Makes networks' engines, all for one device and in one precision.
+
+    `auto`: TensorRT where there are an NVIDIA GPU and it, else ONNX Runtime: on the GPU where it can, else on the CPU.
+    Whatever fails on the way ends there too, with a warning and a reason in `status`. `cpu` and `cuda[:N]` are demands:
+    an error where they cannot be met. fp16 is for TensorRT; ONNX Runtime runs the file as it is.
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        precision: str = "fp32",
+        log: Callable[[str], None] = lambda line: None,
+        wait: bool = True,
+        warn: Callable[[str], None] | None = None,
+        machine: Machine | None = None,
+    ):
+        """log, warn: are told, in lines, what happens and what goes wrong (warn: by default log). wait: False has ONNX
+        Runtime run a network on the CPU until its plan is built, in the background, and takes that then.
+
+        Raises InputError where device or precision is none that there is, EngineError where the device cannot be had.
+        """
+        index = _index(device)
+        if precision not in PRECISIONS:
+            raise InputError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+        self._log, self._warn, self._wait = log, warn or log, wait
+        self._machine, self._precision, self._demanded = machine or Machine(), precision, device != "auto"
+        self._engines: list[tuple[Path, Engine]] = []
+        self._builders: list[Thread] = []
+        self._stop = Event()
+        self._route: TensorRTRoute | None = None
+        self._device, self._degraded = "cpu", ""
+        if device != "cpu":
+            self._take_gpu(index)
+
+    def __call__(self, path: Path, shapes: Shapes | None = None) -> Engine:
+        """A network's engine. shapes: of the inputs whose sizes its file leaves open; only TensorRT needs them.
+
+        Raises ModelFileError where the file is missing or broken; EngineError where a demanded device cannot run it.
+        """
+        path = Path(path)
+        if self._route is None:
+            engine = self._by_onnx(path)
+        elif self._demanded:
+            engine = self._route.engine(path, shapes)
+        else:
+            engine = self._by_tensorrt_or_cpu(path, shapes)
+        self._engines.append((path, engine))
+        return engine
+
+    def status(self) -> dict[str, Status]:
+        """What runs each network, by the name of its file without suffix (of its path where two are alike)."""
+        return {
+            name: Status(engine.about, getattr(engine, "degraded", "") or self._degraded)
+            for name, engine in self._named()
+        }
+
+    def close(self) -> None:
+        """Stops building and closes all engines."""
+        self._stop.set()
+        for builder in self._builders:
+            builder.join()
+        for _, engine in self._engines:
+            engine.close()
+        self._engines.clear()
+
+    def _take_gpu(self, index: int) -> None:
+        """Settles how the GPU runs networks, or that, with `auto`, the CPU does."""
+        try:
+            self._by_gpu(_chosen(self._machine.find_gpus(), index))
+        except NoGpu:
+            if self._demanded:
+                raise
+        except DriverError as error:
+            if self._demanded:
+                raise
+            self._degrade(error)
+
+    def _by_gpu(self, gpu: Gpu) -> None:
+        machine = self._machine
+        try:
+            tensorrt = machine.find_tensorrt()
+        except NoTensorRT as missing:
+            if machine.has_cuda_provider():
+                self._device = f"cuda:{gpu.index}"
+                if self._precision != "fp32":
+                    self._log(f"{self._precision} is for TensorRT: ONNX Runtime runs the networks as they are")
+            elif self._demanded:
+                raise EngineError(f"nothing here runs networks on {gpu.about}: {missing}") from None
+            else:
+                self._log(f"the networks would run faster on {gpu.about}: {missing}")
+            return
+        self._route = TensorRTRoute(
+            tensorrt,
+            gpu,
+            Plans(machine.plans_folder(), self._log),
+            self._precision,
+            self._log,
+            machine.run_plan,
+            machine.build_plan,
+            self._stop.is_set,
+        )
+
+    def _by_onnx(self, path: Path) -> Engine:
+        if self._device == "cpu":
+            return self._on_cpu(path)
+        try:
+            engine = self._machine.onnx(path, self._device)
+        except EngineError as error:
+            if self._demanded:
+                raise
+            return self._instead(path, error)
+        return engine if self._demanded else self._guarded(engine, path)
+
+    def _by_tensorrt_or_cpu(self, path: Path, shapes: Shapes | None) -> Engine:
+        try:
+            if self._wait:
+                return self._guarded(self._route.engine(path, shapes), path)
+            kept = self._route.kept(path, shapes)
+            if kept:
+                return self._guarded(kept, path)
+        except ModelFileError as error:  # of an unreadable file ONNX Runtime says the same, and that counts
+            return self._instead(path, error)
+        engine = self._guarded(self._on_cpu(path), path)
+        builder = Thread(target=self._build, args=(engine, path, shapes), name=f"build {path.stem}", daemon=True)
+        self._builders.append(builder)
+        builder.start()
+        return engine
+
+    def _build(self, engine: SwitchingEngine, path: Path, shapes: Shapes | None) -> None:
+        """Has an engine taken over by TensorRT's; runs in the background."""
+        try:
+            built = self._route.engine(path, shapes)
+        except Exception as error:  # nobody else would hear of it
+            if not self._stop.is_set():
+                engine.degrade(" ".join(str(error).split()) or type(error).__name__)
+            return
+        engine.switch(built)
+        self._log(f"{path.stem} runs by {built.about} now")
+
+    def _on_cpu(self, path: Path) -> Engine:
+        return self._machine.onnx(path, "cpu")
+
+    def _guarded(self, engine: Engine, path: Path, degraded: str = "") -> SwitchingEngine:
+        return SwitchingEngine(engine, lambda: self._on_cpu(path), self._warn, degraded)
+
+    def _instead(self, path: Path, error: Exception) -> SwitchingEngine:
+        """The CPU's engine where the GPU's cannot be had."""
+        engine = self._on_cpu(path)
+        self._warn(f"{path.name}: {error}; it runs by {engine.about} instead")
+        return self._guarded(engine, path, str(error))
+
+    def _degrade(self, error: Exception) -> None:
+        self._degraded = str(error)
+        self._warn(f"{error}; the networks run on the CPU")
+
+    def _named(self) -> Iterator[tuple[str, Engine]]:
+        """The engines by their files' names, those of one name by their paths."""
+        files = Counter(path.stem for path in {path for path, _ in self._engines})
+        for path, engine in self._engines:
+            yield path.stem if files[path.stem] == 1 else str(path), engine
+
+
+def _index(device: str) -> int:
+    """The GPU that is meant; 0 where none is named."""
+    match = re.fullmatch(r"auto|cpu|cuda(?::(\d{1,3}))?", device)
+    if not match:
+        raise InputError(f"device {device!r} is none of {DEVICES}")
+    return int(match[1] or 0)
+
+
+def _chosen(gpus: tuple[Gpu, ...], index: int) -> Gpu:
+    for gpu in gpus:
+        if gpu.index == index:
+            return gpu
+    raise NoGpu(f"there is no GPU cuda:{index}: there is {', '.join(gpu.about for gpu in gpus)}")

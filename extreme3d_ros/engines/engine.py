@@ -1,0 +1,52 @@
+"""What an engine is: a compiled network as a callable on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from extreme3d_ros.errors import ModelFileError
+
+
+class Engine(Protocol):
+    """Named arrays in, named arrays out, whoever runs it.
+
+    shapes: of the inputs, by name, in the network's order; a size that the network leaves open is no int.
+    outputs: their names. metadata: what the network's maker wrote into its ONNX file.
+    about: for the log: runtime, version, device, and the precision where it isn't simply the file's.
+    """
+
+    shapes: Mapping[str, tuple]
+    outputs: tuple[str, ...]
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+
+    @property
+    def about(self) -> str: ...
+
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs by name, the caller's to keep.
+
+        Raises ValueError where the inputs aren't those that the network wants, EngineError where the device fails.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives back what it holds; it isn't called afterwards. Closing twice is no error."""
+        ...
+
+
+#: Makes the engine of a network's file: `OnnxEngine`, an `Engines`.
+EngineMaker = Callable[[Path], Engine]
+
+
+class EngineError(ModelFileError):
+    """A network that cannot be run as wanted on this machine: the device, its driver or its software."""
+
+
+class OutOfGpuMemory(EngineError):
+    """The GPU has no room for a network."""

@@ -1,0 +1,114 @@
+"""From an ONNX file to a TensorRT engine: the kept plan where there is one, else a new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from extreme3d_ros.engines.driver import Gpu
+from extreme3d_ros.engines.onnx import read_network
+from extreme3d_ros.engines.onnx_graph import read_model
+from extreme3d_ros.engines.plans import Plan, PlanKey, Plans
+from extreme3d_ros.engines.tensorrt_build import Shapes, build_plan, fitted
+from extreme3d_ros.engines.tensorrt_engine import PlanRefused, TensorRTEngine
+from extreme3d_ros.engines.tensorrt_module import TensorRT
+
+#: How long the first build of a network takes where no former one tells. TensorRT times its kernels on the GPU.
+_USUALLY = {"tensorrt_rtx": "some seconds", "tensorrt": "a minute, on a Jetson several"}
+_EVERY = 10.0
+
+
+@dataclass(frozen=True)
+class TensorRTRoute:
+    """How one GPU runs networks by TensorRT.
+
+    run, build: TensorRTEngine and build_plan, or others for tests; stopped: whether to give up building.
+    """
+
+    tensorrt: TensorRT
+    gpu: Gpu
+    plans: Plans
+    precision: str
+    log: Callable[[str], None]
+    run: Callable[..., TensorRTEngine] = TensorRTEngine
+    build: Callable[..., bytes] = build_plan
+    stopped: Callable[[], bool] = lambda: False
+
+    def engine(self, path: Path, shapes: Shapes | None = None) -> TensorRTEngine:
+        """A network's engine, after its first run; its plan is built if need be.
+
+        Raises EngineError, ModelFileError.
+        """
+        kept = self.kept(path, shapes)
+        return kept or self._run(self.plan(path, shapes))
+
+    def kept(self, path: Path, shapes: Shapes | None = None) -> TensorRTEngine | None:
+        """The engine of the kept plan; None where there is none that runs. Raises EngineError, ModelFileError."""
+        plan = self.plans.find(path, self.key(read_network(path), shapes))
+        if plan is None:
+            return None
+        try:
+            return self._run(plan)
+        except PlanRefused as error:
+            self.log(f"{error}: the plan {plan.path} is built again")
+            self.plans.remove(plan.path)
+            return None
+
+    def plan(self, path: Path, shapes: Shapes | None = None) -> Plan:
+        """A network's plan, built if need be. Raises EngineError, ModelFileError."""
+        data = read_network(path)
+
+        def build(took: float | None) -> bytes:
+            expected = f"about {took:.0f} s" if took else _USUALLY[self.tensorrt.name]
+            self.log(f"{self.tensorrt.about} builds {path.name} for {self.gpu.about} in {self.precision}: {expected}")
+            start, wanted = time.monotonic(), fitted(data, self.precision)
+            plan = self.build(self.tensorrt, wanted, shapes, self.gpu.capability, self._progress(path))
+            self.log(f"{path.name} is built: {time.monotonic() - start:.1f} s, {len(plan) / 1e6:.1f} MB")
+            return plan
+
+        return self.plans.get(path, self.key(data, shapes), lambda: _metadata(data), build, self.stopped)
+
+    def key(self, data: bytes, shapes: Shapes | None = None) -> PlanKey:
+        """What the plan of a file's bytes depends on, on this machine."""
+        return PlanKey(
+            module=self.tensorrt.name,
+            version=self.tensorrt.version,
+            gpu=self.gpu.name,
+            capability="{}.{}".format(*self.gpu.capability),
+            onnx=hashlib.sha256(data).hexdigest(),
+            shapes=json.dumps({name: list(shape) for name, shape in (shapes or {}).items()}, sort_keys=True),
+            precision=self.precision,
+        )
+
+    def _run(self, plan: Plan) -> TensorRTEngine:
+        kernels = self.plans.kernels(plan)
+        engine = self.run(self.tensorrt, plan.content, self.gpu, self.precision, plan.header["metadata"], kernels)
+        try:
+            engine.warm_up()
+            compiled = engine.new_kernels()
+        except BaseException:
+            engine.close()
+            raise
+        if compiled:
+            self.plans.keep_kernels(plan, compiled)
+        return engine
+
+    def _progress(self, path: Path) -> Callable[[float], bool]:
+        told = time.monotonic()
+
+        def progress(done: float) -> bool:
+            nonlocal told
+            if time.monotonic() - told > _EVERY:
+                told = time.monotonic()
+                self.log(f"{path.name}: {done:.0%} built")
+            return not self.stopped()
+
+        return progress
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    return {entry.key: entry.value for entry in read_model(data).metadata_props}
