@@ -30,7 +30,7 @@ from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
 from extreme3d_ros.nodes.qos import OBSERVATION
 from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.worker import NewestWorker
-from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
+from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import Face, Observation
 
 SETTINGS = [
@@ -64,10 +64,9 @@ _HINT_LIFE = 0.5
 def make_fast_path(profile: str, model_path: str):
     """The fast path of a profile, with the face model of a file; empty: the profile's."""
     # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
-    from extreme3d_ros.pipeline import FastPath
+    from extreme3d_ros.engines import OnnxEngine
 
-    model = face_model_of(profile, model_path)
-    return FastPath(model, shape_network_of(profile, model), layers_of(profile, model))
+    return fast_path_of(profile, face_model_of(profile, model_path), OnnxEngine)
 
 
 class FaceNode(ManagedNode):
