@@ -45,7 +45,7 @@ _BY_CHANCE, _SURELY = 0.7, 0.9
 
 #: How like its twin's a face's detail usually is, and the vertices whose word against it counts as much; their detail
 #: is so high, metres. Half the width of the strip about the plane of symmetry, metres.
-_USUAL, _PRIOR_VERTICES, _DETAIL = 0.6, 150.0, 1e-4
+_USUAL, _PRIOR_VERTICES, _DETAIL = 0.5, 150.0, 1e-4
 _MIDDLE = 0.008
 
 
@@ -86,6 +86,8 @@ class SoftSymmetry:
         both, outwards = share * twin_share, normals @ R
         # Of the motion between the halves one half is the pose's error, the other its mirror image.
         moved = residual_motion(points, outwards, own - own[mirror] * _REFLECT, both) / 2
+        # What is seen but once tells the rest: in profile the halves have next to nothing in common.
+        moved = moved + residual_motion(points, outwards, own - moved, share)
         detail = own - moved
         twin = detail[mirror] * _REFLECT
         twin *= likeness(points, outwards, detail, twin, both)
@@ -127,9 +129,9 @@ def residual_motion(points: np.ndarray, normals: np.ndarray, gap: np.ndarray, we
     """The motion (N, 3) float32 that takes the mirrored half onto the seen one, metres.
 
     points, normals: (N, 3) of the mesh in the model's frame, x across the plane of symmetry; gap: (N, 3) from a vertex
-    of the mirrored mesh to the same one of the seen mesh; weights: (N,) 0..1, how far both are seen. Only a wrong plane
-    makes a face differ from its mirror image rigidly: a motion w x p + t with w = (0, wy, wz) and t = (tx, 0, 0); the
-    others map the plane to itself. Gaps along the surface say nothing, so that only those along the normal count. Lumps
+    of the mirrored mesh (or of the foundation) to the same one of the seen mesh; weights: (N,) 0..1, how far it is seen
+    on both. Only a wrong plane makes a face differ from its mirror image rigidly: a motion w x p + t with
+    w = (0, wy, wz) and t = (tx, 0, 0); the others map the plane to itself. Gaps along the surface say nothing, so that only those along the normal count. Lumps
     that the halves don't share look a little like a motion too: one that doesn't explain most of it isn't believed.
     """
     use = np.flatnonzero(weights > 0)
