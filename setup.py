@@ -38,7 +38,9 @@ setup(
     extras_require={
         "ros": ROS,
         "demo": ["scikit-image>=0.22"],
-        "test": ["pytest>=7", "hypothesis>=6", "scikit-image>=0.22"],
+        "test": ["pytest>=7", "hypothesis>=6", "scikit-image>=0.22", "onnx>=1.15,<1.23"],
+        # A Jetson has NVIDIA's own `tensorrt` instead of tensorrt-rtx.
+        "tensorrt": ["tensorrt-rtx>=1.4", "cuda-bindings>=12.8", "onnx>=1.15,<1.23"],
         # h5py: face models in HDF5 and MATLAB 7.3 files; the others: published networks. ONNX from 1.23 on asks for
         # another protobuf than MediaPipe.
         "importers": ["h5py>=3.8", "torch>=2.2", "onnx>=1.15,<1.23"],
@@ -49,6 +51,7 @@ setup(
             "extreme3d = extreme3d_ros.cli.main:main",
             "face_node = extreme3d_ros.nodes.face_node:main",
             "completion_node = extreme3d_ros.nodes.completion_node:main",
+            "face_container = extreme3d_ros.nodes.face_container:main",
             "image_source = extreme3d_ros.nodes.image_source:main",
         ]
     },

@@ -2,12 +2,14 @@
 
 # ruff: noqa: I001  (beside a folder named launch it takes the package launch for ours)
 import posixpath
+import re
+from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 PACKAGE = "extreme3d_ros"
@@ -29,10 +31,27 @@ ARGUMENTS = [
     DeclareLaunchArgument("fixed_frame", default_value="camera", description="RViz's fixed frame: the camera's."),
     DeclareLaunchArgument("use_sim_time", default_value="false", choices=BOOLEAN, description="Take time from /clock."),
     DeclareLaunchArgument("respawn", default_value="true", choices=BOOLEAN, description="Restart a node that died."),
-    DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error or fatal."),
+    DeclareLaunchArgument(
+        "log_level",
+        default_value="info",
+        choices=["debug", "info", "warn", "error", "fatal"],
+        description="What the nodes log, from this level on.",
+    ),
+    DeclareLaunchArgument(
+        "enclaves",
+        default_value="",
+        description="Where the nodes' SROS2 enclaves lie, one by each node's name; the policy's: /extreme3d. "
+        "Empty: as the environment says.",
+    ),
 ]
 
-# Left empty they are as in the parameter file.
+# Arguments that override parameters. Left empty they are as in the parameter file.
+AUTOSTART = DeclareLaunchArgument(
+    "autostart",
+    default_value="",
+    choices=["", *BOOLEAN],
+    description="Whether the nodes configure and activate themselves, or a lifecycle manager does.",
+)
 PROFILE = DeclareLaunchArgument(
     "profile",
     default_value="",
@@ -41,6 +60,7 @@ PROFILE = DeclareLaunchArgument(
 )
 OVERRIDES = {
     "face_node": [
+        AUTOSTART,
         PROFILE,
         DeclareLaunchArgument(
             "image_transport", default_value="", choices=["", "raw", "compressed"], description="How images come."
@@ -51,8 +71,12 @@ OVERRIDES = {
             choices=["", "best_effort", "reliable"],
             description="Reliability of the image subscription.",
         ),
+        DeclareLaunchArgument(
+            "device", default_value="", choices=["", "auto", "cpu", "cuda"], description="What computes."
+        ),
     ],
     "completion_node": [
+        AUTOSTART,
         PROFILE,
         DeclareLaunchArgument(
             "coloring", default_value="", choices=["", "shaded", "texture", "plain"], description="The mesh in RViz."
@@ -67,49 +91,60 @@ OVERRIDES = {
 
 def generate_launch_description() -> LaunchDescription:
     overrides = {argument.name: argument for arguments in OVERRIDES.values() for argument in arguments}
-    return LaunchDescription([*ARGUMENTS, *overrides.values(), OpaqueFunction(function=nodes), rviz()])
+    return LaunchDescription([*ARGUMENTS, *overrides.values(), OpaqueFunction(function=nodes)])
 
 
 def nodes(context: LaunchContext) -> list[Node]:
-    """The two nodes."""
-    image_topic = LaunchConfiguration("image_topic").perform(context)
-    camera_info = LaunchConfiguration("camera_info").perform(context)
-    sibling = posixpath.join(posixpath.dirname(image_topic), "camera_info")
-    remappings = [("image_raw", image_topic), ("camera_info", camera_info or sibling)]
-    return [node(context, "face_node", remappings), node(context, "completion_node", [])]
+    """The two nodes, and RViz if it is asked for."""
+    image_topic = value(context, "image_topic")
+    camera_info = value(context, "camera_info") or posixpath.join(posixpath.dirname(image_topic), "camera_info")
+    camera = [("image_raw", image_topic), ("camera_info", camera_info)]
+    started = [node(context, "face_node", camera), node(context, "completion_node", [])]
+    return [*started, rviz(context)] if value(context, "rviz") == "true" else started
+
+
+def value(context: LaunchContext, argument: str) -> str:
+    return LaunchConfiguration(argument).perform(context)
 
 
 def node(context: LaunchContext, name: str, remappings: list[tuple[str, str]]) -> Node:
     """One of the nodes: the parameter file, and over it what the launch arguments say."""
-    given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in OVERRIDES[name]}
-    overrides = {key: value for key, value in given.items() if value}
-    overrides["use_sim_time"] = LaunchConfiguration("use_sim_time").perform(context) == "true"
+    given = [argument.name for argument in OVERRIDES[name] if value(context, argument.name)]
+    # Typed: as plain text a folder named 2024 would be taken for a number.
+    overrides = {
+        key: ParameterValue(LaunchConfiguration(key), value_type=bool if key == AUTOSTART.name else str)
+        for key in given
+    }
+    overrides["use_sim_time"] = value(context, "use_sim_time") == "true"
+    arguments = ["--log-level", value(context, "log_level")]
+    if enclaves := value(context, "enclaves"):
+        arguments += ["--enclave", posixpath.join(enclaves, name)]
     return Node(
         package=PACKAGE,
         executable=name,
         name=name,
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[LaunchConfiguration("params_file"), overrides],
+        namespace=value(context, "namespace"),
+        parameters=[value(context, "params_file"), overrides],
         remappings=remappings,
-        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        ros_arguments=arguments,
         output="screen",
         emulate_tty=True,
-        respawn=LaunchConfiguration("respawn"),
+        respawn=value(context, "respawn") == "true",
         respawn_delay=2.0,
     )
 
 
-def rviz() -> Node:
-    """RViz with the package's view; its topics are those of the namespace `face`."""
+def rviz(context: LaunchContext) -> Node:
+    """RViz with the package's view, whose topics are those of the namespace `face`: they become ours."""
+    view = Path(SHARE.perform(context)) / "rviz" / "face.rviz"
+    namespace = "/" + value(context, "namespace").strip("/")
     return Node(
         package="rviz2",
         executable="rviz2",
-        arguments=[
-            "--display-config",
-            PathJoinSubstitution([SHARE, "rviz", "face.rviz"]),
-            "--fixed-frame",
-            LaunchConfiguration("fixed_frame"),
+        arguments=["--display-config", str(view), "--fixed-frame", value(context, "fixed_frame")],
+        parameters=[{"use_sim_time": value(context, "use_sim_time") == "true"}],
+        remappings=[
+            (f"/face/{topic}", posixpath.join(namespace, topic))
+            for topic in re.findall(r"Value: /face/(\S+)", view.read_text())
         ],
-        parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
-        condition=IfCondition(LaunchConfiguration("rviz")),
     )

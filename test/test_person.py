@@ -148,6 +148,7 @@ def node():
     rclpy.init()
     node = CompletionNode(make=lambda *chosen: (None, 0))
     node._person.add(skin(1e-3), FRONT)
+    node._connected = True  # someone watches
     yield node
     node.destroy_node()
     rclpy.shutdown()

@@ -1,9 +1,11 @@
 """completion_node: hole filling, soft symmetry and the finished mesh, of the newest observation.
 
-Subscribed: the topics of `messages.observation.TOPICS`, brought together by equal stamps.
+Subscribed: the topics of `messages.observation.TOPICS`, brought together by equal stamps; only while someone wants what
+is made of them, so that face_node too can rest.
 Published: `mesh` (visualization_msgs/Marker, transient local; DELETE when no observation came for `lost_after`),
 `bump_map_filled` (sensor_msgs/Image 32FC1); `/diagnostics`.
-Services: `save_ply` (std_srvs/Trigger) writes the newest finished mesh, camera frame, and answers with its path.
+Services: `save_ply` (std_srvs/Trigger) writes the newest finished mesh, camera frame, and answers with its path; where
+nobody watches, that of the next observation.
 Parameters: see SETTINGS, or `ros2 param describe`.
 """
 
@@ -17,7 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.serialization import deserialize_message
+from rclpy.task import Future
 from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -27,12 +31,12 @@ from visualization_msgs.msg import Marker
 from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.messages.images import layer_to_image
 from extreme3d_ros.messages.marker import COLORINGS, MarkerWriter, delete_marker
-from extreme3d_ros.messages.observation import TOPICS, messages_to_observation
-from extreme3d_ros.nodes.managed import ManagedNode, run
+from extreme3d_ros.messages.observation import TOPICS, Received, messages_to_observation
+from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
 from extreme3d_ros.nodes.mesh_files import MeshFiles
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION
 from extreme3d_ros.nodes.settings import PROFILE, Setting
-from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
+from extreme3d_ros.nodes.synchronizer import StampSynchronizer
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of
 from extreme3d_ros.records import Completed, Layers
@@ -52,6 +56,11 @@ SETTINGS = [
         "max_saved", 300, "how many meshes of save_every_mesh are kept; the oldest go", limits=(1, 1_000_000), live=True
     ),
     Setting("lost_after", 1.0, "seconds without a face after which the mesh is deleted", limits=(0.1, 3600), live=True),
+    Setting(
+        "zipped",
+        False,
+        "a vertex a pixel where the face is seen; else the same triangles in every frame, which viewers take in faster",
+    ),
     Setting("remember_person", True, "fill holes with what was seen of the same person; in memory only", live=True),
     Setting(
         "references",
@@ -65,7 +74,11 @@ SETTINGS = [
 
 ENGINE = "soft symmetry, cpu"
 
-_LOST_CHECK_PERIOD = 0.1
+#: Seconds between two looks at who subscribes and whether the face is lost.
+_LOOK_PERIOD = 0.1
+
+#: Seconds that `save_ply` waits for an observation.
+_SAVE_PATIENCE = 5.0
 
 #: Share of a face's visible side from which it is worth a line that nothing fills what is hidden; seconds between two.
 _MUCH_HIDDEN, _HOLES_TOLD_EVERY = 1 / 3, 10.0
@@ -81,7 +94,7 @@ class Finished:
     completed: Completed
 
 
-def make_completion(profile: str, model_path: str, references: str):
+def make_completion(profile: str, model_path: str, references: str, zipped: bool = False):
     """Completion with the face model of a file (empty: the profile's) and the references of a folder (`references_of`),
     and the number of that model's vertices."""
     # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
@@ -89,7 +102,7 @@ def make_completion(profile: str, model_path: str, references: str):
     from extreme3d_ros.references.default import references_of
 
     model = face_model_of(profile, model_path)
-    return Completion(model, references_of(references, model.name)), len(model.mean)
+    return Completion(model, references_of(references, model.name), zipped), len(model.mean)
 
 
 class CompletionNode(ManagedNode):
@@ -103,14 +116,18 @@ class CompletionNode(ManagedNode):
         self._person = Person()
         self._forget()
         self._inputs = []
+        self._connected = False
+        self._asked: Future | None = None  # what callers of `save_ply` wait for
         self._write_marker = MarkerWriter()
         self._files = MeshFiles()
-        self._busy = threading.Lock()  # completion serves the worker and the service
-        self.create_service(Trigger, "save_ply", self._save_ply)
+        self._busy = threading.Lock()  # held by the worker while it finishes and shows a mesh
+        # A group of its own: while it waits for a mesh, the callbacks that bring one go on.
+        group = MutuallyExclusiveCallbackGroup()
+        self.create_service(Trigger, "save_ply", self._save_ply, callback_group=group)
 
     def load(self) -> None:
         start = time.monotonic()
-        chosen = (self.settings[name] for name in ("profile", "face_model", "references"))
+        chosen = (self.settings[name] for name in ("profile", "face_model", "references", "zipped"))
         self._completion, self._vertices = self._make(*chosen)
         self.get_logger().info(f"loaded {ENGINE} in {time.monotonic() - start:.1f} s")
         self._mesh = self.create_lifecycle_publisher(Marker, "mesh", MESH)
@@ -124,20 +141,40 @@ class CompletionNode(ManagedNode):
 
     def start(self) -> None:
         self._synchronizer = StampSynchronizer(TOPICS)
-        self._worker = NewestWorker(lambda messages: self.attempt(lambda: self._work(*messages)), "completion")
+        self._worker = NewestWorker(lambda item: self.attempt(lambda: self._work(*item)), "completion")
+        self._watch = self.create_timer(_LOOK_PERIOD, self._look, clock=STEADY)
+        self.get_logger().info(f"waiting for observations {self.origin()}")
+
+    def stop(self) -> None:
+        self._set_connected(False)
+        super().stop()
+        self._answer()
+        self._person.forget()
+        if self.context.ok():
+            self._delete()
+
+    def origin(self) -> str:
+        """Where observations come from, for the log."""
+        return f"on {self.resolve_topic_name('crop/image')} and its like"
+
+    def connect(self) -> None:
+        """Lets observations come."""
         self._inputs = [
             self.create_subscription(kind, topic, partial(self._take, topic), OBSERVATION, raw=True)
             for topic, kind in TOPICS.items()
         ]
-        # The node's own clock: when a recording is paused, the face is not lost.
-        self._watch = self.create_timer(_LOST_CHECK_PERIOD, self._check_lost)
-        self.get_logger().info(f"waiting for observations on {self.resolve_topic_name('crop/image')} and its like")
 
-    def stop(self) -> None:
-        super().stop()
-        self._person.forget()  # who leaves while the node rests would not be noticed
-        if self.context.ok():
-            self._delete()
+    def disconnect(self) -> None:
+        """Lets no more come."""
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+
+    def accept(self, receive: Callable[[], Received]) -> None:
+        """Takes the newest observation; `receive` is called if it isn't overtaken by the next. From any thread."""
+        self.statistics.count("observations")
+        self._arrival = self.get_clock().now()
+        self._worker.give((receive, time.monotonic()))
 
     def health(self) -> tuple[bytes, str, dict[str, object]]:
         values = {
@@ -153,34 +190,53 @@ class CompletionNode(ManagedNode):
 
     def _forget(self) -> None:
         self._person.forget()
-        self._newest: Messages | None = None
         self._finished: Finished | None = None
+        self._current = False  # whether it was finished since observations come
         self._arrival: Time | None = None
         self._shown: Header | None = None  # of the mesh that viewers have before them
 
     def _take(self, topic: str, serialized: bytes) -> None:
         messages = self._synchronizer.add(topic, serialized)
         if messages is not None:
-            self.statistics.count("observations")
-            self._newest, self._arrival = messages, self.get_clock().now()
-            self._worker.give((messages, time.monotonic()))
+            self.accept(partial(_received, messages))
 
-    def _work(self, messages: Messages, arrival: float) -> None:
+    def _look(self) -> None:
+        """Connects and rests as it is wanted; notices what is lost, and who waits in vain."""
+        self._set_connected(self._wanted())
+        self._check_lost()
+        # A mesh under way is waited for: the first one may have kernels to compile.
+        if self._asked is not None and time.monotonic() > self._asked_until and not self._busy.locked():
+            self._answer()
+
+    def _set_connected(self, connected: bool) -> None:
+        if connected == self._connected:
+            return
+        self._connected = connected
+        if not connected:
+            self.disconnect()
+            with self._busy:
+                self._current = False
+                self._person.forget()  # who leaves while the node rests would not be noticed
+        else:
+            if self._arrival is not None:
+                self._arrival = self.get_clock().now()  # nor was the face lost while nobody looked
+            self.connect()
+
+    def _work(self, receive: Callable[[], Received], arrival: float) -> None:
         if not self._wanted():
             return
         with self._busy:
-            finished = self._finish(messages)
+            finished = self._finish(receive())
+            self._current = True
             self._show(finished)
             self.statistics.finished((time.monotonic() - arrival) * 1e3, finished.completed.timings_ms)
             if self.settings["save_every_mesh"]:
                 folder, keep = self.settings["ply_dir"], self.settings["max_saved"]
                 self._files.save_rotating(finished.completed.mesh, finished.header.stamp, folder, keep)
+        self._answer()
 
-    def _finish(self, messages: Messages) -> Finished:
+    def _finish(self, received: Received) -> Finished:
         """Runs completion; for the holder of `_busy`."""
-        received = messages_to_observation(
-            {topic: deserialize_message(serialized, TOPICS[topic]) for topic, serialized in messages.items()}
-        )
         vertices = len(received.foundation.vertices)
         if vertices != self._vertices:
             raise InputError(
@@ -208,7 +264,7 @@ class CompletionNode(ManagedNode):
 
     def _wanted(self) -> bool:
         watched = self._mesh.get_subscription_count() or self._bump.get_subscription_count()
-        return bool(watched) or self.settings["save_every_mesh"]
+        return bool(watched) or self.settings["save_every_mesh"] or self._asked is not None
 
     def _lost(self) -> bool:
         if self._arrival is None:
@@ -216,6 +272,8 @@ class CompletionNode(ManagedNode):
         return (self.get_clock().now() - self._arrival).nanoseconds > self.settings["lost_after"] * 1e9
 
     def _check_lost(self) -> None:
+        if not self._connected:
+            return
         if self._shown is not None and self._lost():
             self._delete()
         if len(self._person) and (self._lost() or not self.settings["remember_person"]):
@@ -230,10 +288,10 @@ class CompletionNode(ManagedNode):
                 self._mesh.publish(delete_marker(Header(stamp=stamp, frame_id=self._shown.frame_id)))
                 self._shown = None
 
-    def _save_ply(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    async def _save_ply(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
+            finished = await self._newest_finished()
             with self._busy:
-                finished = self._newest_finished()
                 path = self._files.save(finished.completed.mesh, finished.header.stamp, self.settings["ply_dir"])
         except Extreme3DError as error:
             response.success, response.message = False, str(error)
@@ -242,25 +300,32 @@ class CompletionNode(ManagedNode):
             self.get_logger().info(f"saved {path}")
         return response
 
-    def _newest_finished(self) -> Finished:
-        """The newest finished mesh, made now if the node is idle; for the holder of `_busy`.
+    async def _newest_finished(self) -> Finished:
+        """The newest finished mesh; if the node is idle, that of the next observation, should one come soon.
 
         Raises InputError where there is none.
         """
         if self._completion is None:
             raise InputError("completion_node is not configured; see its log")
-        if self._newest is None:
+        if self._phase == "active" and not self._current:
+            self._asked_until = time.monotonic() + _SAVE_PATIENCE
+            self._asked = asked = Future()
+            await asked
+        if self._finished is None:
             raise InputError("no face has been seen yet; check that face_node gets images with a face")
-        idle = self._finished is None or not self._wanted()
-        if idle and not self._is_finished(self._newest):
-            return self._finish(self._newest)
         return self._finished
 
-    def _is_finished(self, messages: Messages) -> bool:
-        if self._finished is None:
-            return False
-        stamp = self._finished.header.stamp
-        return stamp_of(messages["crop/image"]) == (stamp.sec, stamp.nanosec)
+    def _answer(self) -> None:
+        """Lets those go on who wait for a mesh."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.set_result(None)
+
+
+def _received(messages: Messages) -> Received:
+    return messages_to_observation(
+        {topic: deserialize_message(serialized, TOPICS[topic]) for topic, serialized in messages.items()}
+    )
 
 
 def _shares(sources: Mapping[str, float]) -> str:

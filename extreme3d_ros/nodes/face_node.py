@@ -23,7 +23,7 @@ from std_srvs.srv import SetBool
 
 from extreme3d_ros.messages.camera_info import camera_info_to_calibration
 from extreme3d_ros.messages.images import compressed_to_bgr, image_to_bgr
-from extreme3d_ros.messages.observation import TOPICS, observation_to_messages
+from extreme3d_ros.messages.observation import TOPICS, Received, observation_to_messages
 from extreme3d_ros.messages.state import FaceState, observation_to_state
 from extreme3d_ros.nodes.lens import Lens
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
@@ -79,6 +79,8 @@ class FaceNode(ManagedNode):
         self._outputs = {}
         self._inputs = []
         self._enabled = True
+        #: Takes observations beside the topics, on the worker's thread; None: nobody does.
+        self.handover: Callable[[Received], None] | None = None
         self.create_service(SetBool, "enable", self._enable)
 
     def load(self) -> None:
@@ -168,9 +170,13 @@ class FaceNode(ManagedNode):
         for topic, publisher in self._outputs.items():
             if publisher.get_subscription_count():
                 publisher.publish(makers[topic]())
+        handover = self.handover  # another thread may end it
+        if handover is not None:
+            handover(Received(header, seen.crop, seen.foundation, seen.layers))
 
     def _watched(self) -> bool:
-        return any(publisher.get_subscription_count() for publisher in self._outputs.values())
+        subscribed = any(publisher.get_subscription_count() for publisher in self._outputs.values())
+        return subscribed or self.handover is not None
 
     def _tell_lens_state(self) -> None:
         if self._lens.state != self._lens_state:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
@@ -142,14 +142,23 @@ class ManagedNode(LifecycleNode):
 
 def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
     """Brings a node up, lets it work until Ctrl-C or SIGTERM, and takes it down. Returns the exit status."""
+    return run_together(lambda: [make_node()], args)
+
+
+def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | None = None) -> int:
+    """The same for several nodes in one process, whose callbacks take turns; the last one is taken down first."""
     make_room()
     rclpy.init(args=args)
-    node = None
+    nodes: list[Node] = []
     try:
-        node = make_node()
-        if isinstance(node, ManagedNode):
-            node.autostart()
-        rclpy.spin(node)
+        executor = SingleThreadedExecutor()
+        for node in make_nodes():
+            nodes.append(node)
+            executor.add_node(node)
+        for node in nodes:
+            if isinstance(node, ManagedNode):
+                node.autostart()
+        executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except (InputError, ParameterException) as error:
@@ -159,16 +168,16 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
         if rclpy.ok():  # else a signal took the context from under a node that was still being made
             raise
     finally:
-        _take_down(node)
+        _take_down(*reversed(nodes))
     return 0
 
 
-def _take_down(node: Node | None) -> None:
+def _take_down(*nodes: Node) -> None:
     # A second Ctrl-C, a launcher's beside the terminal's, would leave a thread in the middle of a network, and the
     # interpreter would end in an abort. What is left to do takes a frame's time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(node, "close"):
-        node.close()
-    if node is not None:
+    for node in nodes:
+        if hasattr(node, "close"):
+            node.close()
         node.destroy_node()
     rclpy.try_shutdown()

@@ -131,8 +131,9 @@ def residual_motion(points: np.ndarray, normals: np.ndarray, gap: np.ndarray, we
     points, normals: (N, 3) of the mesh in the model's frame, x across the plane of symmetry; gap: (N, 3) from a vertex
     of the mirrored mesh (or of the foundation) to the same one of the seen mesh; weights: (N,) 0..1, how far it is seen
     on both. Only a wrong plane makes a face differ from its mirror image rigidly: a motion w x p + t with
-    w = (0, wy, wz) and t = (tx, 0, 0); the others map the plane to itself. Gaps along the surface say nothing, so that only those along the normal count. Lumps
-    that the halves don't share look a little like a motion too: one that doesn't explain most of it isn't believed.
+    w = (0, wy, wz) and t = (tx, 0, 0); the others map the plane to itself. Gaps along the surface say nothing, so that
+    only those along the normal count. Lumps that the halves don't share look a little like a motion too: one that
+    doesn't explain most of it isn't believed.
     """
     use = np.flatnonzero(weights > 0)
     p, n, weights = points[use].astype(np.float64), normals[use].astype(np.float64), weights[use].astype(np.float64)

@@ -1,0 +1,191 @@
+"""From image to message: the age of what the nodes publish when it is received, and what the processes cost.
+
+    .venv/bin/python -m benchmarks.latency [--seconds 30] [--repeats 1]
+
+An image_source sends the demo picture, 640 x 480; this process subscribes to bump_map and mesh. Each arrangement goes
+through three phases: 3 images a second, at which nothing waits for its turn, so that age minus the stages' own times is
+what ROS adds (conversion, serialisation, transport); 15 a second; and 15 a second with no subscribers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.containers import ARRANGEMENTS, Child, Cost
+
+SLOW, FAST = 3.0, 15.0
+_NAMESPACE, _CAMERA = "/face", "/camera"
+_REMAP = ["-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
+
+#: Seconds until the first mesh at most: a new installation compiles its kernels.
+_PATIENCE = 120.0
+
+
+class Viewer:
+    """Subscribes to bump_map and mesh, and keeps their ages; hears the diagnostics."""
+
+    def __init__(self):
+        import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray
+        from rclpy.executors import SingleThreadedExecutor
+
+        rclpy.init()
+        self._node = rclpy.create_node("viewer")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
+        self._subscriptions = []
+        self.ages: dict[str, list[float]] = {"bump_map": [], "mesh": []}
+        self.stages: dict[str, float] = {}  # milliseconds of all stages of a node
+
+    def open(self) -> None:
+        """Begins to watch."""
+        from sensor_msgs.msg import Image
+        from visualization_msgs.msg import Marker
+
+        from extreme3d_ros.nodes.qos import MESH, OBSERVATION
+
+        for topic, kind, qos in (("bump_map", Image, OBSERVATION), ("mesh", Marker, MESH)):
+            take = self._taker(self.ages[topic])
+            name = f"{_NAMESPACE}/{topic}"
+            self._subscriptions.append(self._node.create_subscription(kind, name, take, qos, raw=True))
+
+    def close(self) -> None:
+        """Watches no more."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+
+    def spin(self, seconds: float, until: Callable[[], object] = lambda: False) -> None:
+        """Watches for so long, or until something is so."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not until():
+            self._executor.spin_once(timeout_sec=min(left, 0.1))
+
+    def restart(self) -> None:
+        """Forgets what came so far."""
+        for ages in self.ages.values():
+            ages.clear()
+
+    def _taker(self, ages: list[float]) -> Callable[[bytes], None]:
+        from extreme3d_ros.nodes.synchronizer import stamp_of
+
+        def take(serialized: bytes) -> None:
+            seconds, nanoseconds = stamp_of(serialized)
+            ages.append((time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
+
+        return take
+
+    def _hear(self, message) -> None:
+        (status,) = message.status
+        values = {pair.key: pair.value for pair in status.values if pair.key.endswith("_ms")}
+        stages = [float(value) for key, value in values.items() if not key.startswith("latency_")]
+        self.stages[status.name.rpartition("/")[2]] = sum(stages)
+
+
+class Road:
+    """An arrangement of the nodes and the source that feeds it."""
+
+    def __init__(self, arrangement: str, picture: Path):
+        self._picture, self._source = picture, None
+        arguments = ["-r", f"__ns:={_NAMESPACE}", *_REMAP, "-p", "reliability:=reliable"]
+        self.nodes = [Child(name, *arguments) for name in ARRANGEMENTS[arrangement]]
+
+    def feed(self, rate: float) -> None:
+        """Has so many images a second sent."""
+        if self._source:
+            self._source.end()
+        settings = ["-p", f"source:='{self._picture}'", "-p", f"rate:={rate}"]
+        self._source = Child("image_source", "-r", f"__ns:={_CAMERA}", *settings)
+
+    def cost(self) -> dict[str, Cost]:
+        """What each of the nodes' processes has cost so far."""
+        return {child.name: child.cost() for child in self.nodes}
+
+    def end(self) -> None:
+        """Ends all processes."""
+        for child in filter(None, [self._source, *self.nodes]):
+            child.end()
+
+
+def measure(viewer: Viewer, road: Road, seconds: float) -> list[str]:
+    """The three phases of an arrangement, as lines of the report."""
+    viewer.open()
+    road.feed(SLOW)
+    viewer.restart()
+    viewer.spin(_PATIENCE, lambda: viewer.ages["mesh"])
+    viewer.spin(3.0)
+    lines = _overhead(viewer, seconds / 2) + _latency(viewer, road, seconds)
+    viewer.close()
+    viewer.spin(3.0)
+    before = road.cost()
+    viewer.spin(seconds / 2)
+    shares = {name: cost.share_since(before[name]) for name, cost in road.cost().items()}
+    return [*lines, "no subscribers: " + ", ".join(f"{name} {share:.1f} %" for name, share in shares.items())]
+
+
+def _overhead(viewer: Viewer, seconds: float) -> list[str]:
+    viewer.restart()
+    viewer.spin(seconds)
+    fast = viewer.stages["face_node"]
+    lines = []
+    for topic, stages in {"bump_map": fast, "mesh": fast + viewer.stages["completion_node"]}.items():
+        age = np.median(viewer.ages[topic])
+        lines.append(f"{SLOW:.0f}/s {topic:<9} {age:5.0f} ms old, stages {stages:.0f}, ROS {age - stages:.1f} ms")
+    return lines
+
+
+def _latency(viewer: Viewer, road: Road, seconds: float) -> list[str]:
+    road.feed(FAST)
+    viewer.spin(5.0)
+    viewer.restart()
+    before = road.cost()
+    viewer.spin(seconds)
+    after = road.cost()
+    lines = []
+    for topic, ages in viewer.ages.items():
+        median, late = np.percentile(ages, [50, 95])
+        lines.append(f"{FAST:.0f}/s {topic:<9} {median:5.0f} ms old, 95 %: {late:.0f} ms, {len(ages) / seconds:.1f}/s")
+    for name, cost in after.items():
+        memory = f"memory {before[name].memory:.0f} -> {cost.memory:.0f} MB"
+        lines.append(f"{FAST:.0f}/s {name}: {cost.share_since(before[name]):.0f} % of a core, {memory}")
+    return lines
+
+
+def main() -> None:
+    """Prints the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=30.0, help="of the phase of 15 images a second")
+    parser.add_argument("--repeats", type=int, default=1, help="how often each arrangement has its turn")
+    parser.add_argument("--arrangements", nargs="+", choices=ARRANGEMENTS, default=list(ARRANGEMENTS))
+    options = parser.parse_args()
+    os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="77")
+    from extreme3d_ros.cli.bench import vga
+    from extreme3d_ros.input.images import demo_image
+    from extreme3d_ros.nodes.transport import make_room
+
+    make_room()
+    viewer = Viewer()
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        cv2.imwrite(str(picture), vga(demo_image()))
+        for _ in range(options.repeats):
+            for arrangement in options.arrangements:
+                road = Road(arrangement, picture)
+                try:
+                    report = measure(viewer, road, options.seconds)
+                finally:
+                    road.end()
+                print(arrangement, *report, sep="\n  ", flush=True)
+
+
+if __name__ == "__main__":
+    main()

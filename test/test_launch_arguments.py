@@ -1,0 +1,48 @@
+"""The launch files' arguments, against the parameters that they set."""
+
+# ruff: noqa: I001  (beside a folder named launch it takes the package launch for ours)
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("launch_ros", reason="ROS 2's launch_ros is not installed")
+
+from extreme3d_ros.nodes import completion_node, face_node  # noqa: E402
+from extreme3d_ros.nodes.managed import AUTOSTART  # noqa: E402
+
+FOLDER = Path(__file__).parent.parent / "launch"
+FILES = sorted(path.name for path in FOLDER.glob("*.launch.py"))
+NODES = {"face_node": face_node, "completion_node": completion_node}
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location("launch_file", FOLDER / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def own_arguments(name):
+    return [entity for entity in loaded(name).generate_launch_description().entities if hasattr(entity, "choices")]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_argument_has_a_description_and_a_default(name):
+    arguments = own_arguments(name)
+    assert len(arguments) >= 3
+    # launch itself appends the choices.
+    described = [argument.description.split(" Valid choices are: ")[0] for argument in arguments]
+    assert all(len(description) > 10 and description.endswith(".") for description in described)
+    assert all(argument.default_value is not None for argument in arguments)
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_arguments_offer_what_their_parameters_accept_and_are_empty_else(node):
+    settings = {setting.name: setting for setting in [*NODES[node].SETTINGS, AUTOSTART]}
+    for argument in loaded("face.launch.py").OVERRIDES[node]:
+        setting = settings[argument.name]
+        choices = ["true", "false"] if isinstance(setting.default, bool) else list(setting.choices)
+        assert argument.choices == (["", *choices] if choices else None)
+        assert argument.default_value[0].text == ""

@@ -1,0 +1,97 @@
+"""The SROS2 policy allows the nodes what they do, and nothing else."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("skimage", reason="the astronaut needs scikit-image")
+
+import ros_helpers  # noqa: E402
+from visualization_msgs.msg import Marker  # noqa: E402
+
+from extreme3d_ros.messages.state import FaceState  # noqa: E402
+from extreme3d_ros.nodes.qos import MESH  # noqa: E402
+
+ros_helpers.keep_to_this_machine()
+
+POLICY = Path(__file__).parent.parent / "sros2" / "extreme3d_policy.xml"
+ARGUMENTS = {
+    "face_node": ("/face", "-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"),
+    "completion_node": ("/face",),
+    "image_source": ("/camera",),
+}
+#: Allowed, and not used by the nodes as they run here.
+AT_OTHER_TIMES = {("subscribe", "/camera/image_raw/compressed")}  # with image_transport compressed
+if not FaceState:
+    AT_OTHER_TIMES.add(("publish", "/face/state"))
+
+
+def profiles():
+    return {profile.get("node"): profile for profile in ElementTree.parse(POLICY).iter("profile")}
+
+
+def resolved(profile, expression):
+    """The name that an expression of the policy stands for, by SROS2's rules."""
+    namespace = profile.get("ns").rstrip("/")
+    if expression.startswith("~"):
+        return f"{namespace}/{profile.get('node')}{expression[1:]}"
+    return expression if expression.startswith("/") else f"{namespace}/{expression}"
+
+
+def allowed(profile):
+    """Pairs of what may be done and to which topic or service."""
+    return {(action, resolved(profile, entry.text)) for rules in profile for action in rules.attrib for entry in rules}
+
+
+def done(node, name, namespace):
+    """The same of a node that runs, as the ROS graph shows it."""
+    ways = {
+        "publish": node.get_publisher_names_and_types_by_node,
+        "subscribe": node.get_subscriber_names_and_types_by_node,
+        "reply": node.get_service_names_and_types_by_node,
+        "request": node.get_client_names_and_types_by_node,
+    }
+    return {(action, found) for action, ask in ways.items() for found, _ in ask(name, namespace)}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_node_may_do_what_it_does_and_no_more(tmp_path, name):
+    namespace, *remappings = ARGUMENTS[name]
+    process = ros_helpers.NodeProcess(
+        name, tmp_path / "log", "-r", f"__ns:={namespace}", *remappings, use_sim_time="true"
+    )
+    listener = ros_helpers.Listener()
+    listener.listen(Marker, "/face/mesh", MESH)  # unwatched, completion_node subscribes to nothing
+    wanted = allowed(profiles()[name]) - AT_OTHER_TIMES
+
+    def graph():
+        if (name, namespace) in listener.node.get_node_names_and_namespaces():
+            return done(listener.node, name, namespace)
+        return set()
+
+    try:
+        assert listener.wait(lambda: graph() == wanted, 60), (wanted - graph(), graph() - wanted, process.output)
+    finally:
+        listener.close()
+        process.end()
+
+
+def test_nothing_is_denied_by_name_or_allowed_by_pattern():
+    """A denial would be a hole's patch; a pattern allows what nobody thought of."""
+    rules = [rule for profile in profiles().values() for rule in profile]
+    assert {value for rule in rules for value in rule.attrib.values()} == {"ALLOW"}
+    assert not [entry.text for rule in rules for entry in rule if set(entry.text) & set("*?[]")]
+
+
+def test_each_node_has_an_enclave_by_its_name():
+    enclaves = ElementTree.parse(POLICY).findall("enclaves/enclave")
+    assert {enclave.get("path"): [p.get("node") for p in enclave.iter("profile")] for enclave in enclaves} == {
+        f"/extreme3d/{name}": [name] for name in ARGUMENTS
+    }
+
+
+def test_sros2_accepts_the_policy():
+    policy = pytest.importorskip("sros2.policy", reason="sros2 is not installed")
+    policy.load_policy(POLICY)
