@@ -6,10 +6,12 @@ All lengths are metres; 3D points are in the camera's optical frame (x right, y 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from extreme3d_ros.camera import Camera
+from extreme3d_ros.geometry.box import box_of
 from extreme3d_ros.geometry.raster import Raster
 
 #: Side of the square face crop, in pixels: the size of the bump map (Table 2 of the paper).
@@ -84,18 +86,10 @@ class Surface:
     normals: np.ndarray
     facing: np.ndarray
 
-    @property
+    @cached_property
     def box(self) -> tuple[slice, slice]:
         """Rows and columns that hold the face, with a margin of a pixel: the part of the crop that is worth work."""
-        covered = self.raster.covered
-        rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
-        if not len(rows):
-            return slice(0, 0), slice(0, 0)
-        height, width = covered.shape
-        return (
-            slice(max(rows[0] - 1, 0), min(rows[-1] + 2, height)),
-            slice(max(columns[0] - 1, 0), min(columns[-1] + 2, width)),
-        )
+        return box_of(self.raster.covered)
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,11 @@ class TestLabels:
         assert (layers.mask == 255 * (labels == VISIBLE)).all()
 
 
+def test_without_visible_skin_there_is_no_bump():
+    layers = layered(np.full((512, 512), 2e-3, np.float32), np.full((512, 512), HIDDEN, np.uint8))
+    assert layers.bump.shape == (512, 512) and not layers.bump.any() and not layers.mask.any()
+
+
 def test_another_network_is_refused_in_one_line():
     with pytest.raises(ModelFileError, match="no bump network") as caught:
         BumpNetwork(MODEL, FOUNDATION_NETWORK)

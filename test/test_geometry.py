@@ -10,6 +10,7 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry import screened
 from extreme3d_ros.geometry.alignment import similarity
 from extreme3d_ros.geometry.angles import smallest_angles
+from extreme3d_ros.geometry.box import box_of
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.feather import feathered
 from extreme3d_ros.geometry.normals import vertex_normals
@@ -209,3 +210,24 @@ def test_depth_mesh_joins_each_three_of_four_neighbours_that_are_seen_and_near(s
     np.testing.assert_allclose(vertices[:, 2], depth[pixels[:, 1], pixels[:, 0]], rtol=1e-6)
     assert pixels.tolist() == sorted(pixels.tolist(), key=lambda p: p[::-1])
     assert np.array_equal(np.unique(faces), np.arange(len(vertices)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 8)), max_size=5))
+def test_a_box_holds_a_mask_and_a_margin_but_no_more(pixels):
+    mask = np.zeros((12, 9), bool)
+    mask[tuple(np.array(pixels, int).reshape(-1, 2).T)] = True
+    inside = np.zeros_like(mask)
+    inside[box_of(mask)] = True
+    grown = np.zeros((14, 11), bool)
+    for dy, dx in np.ndindex(3, 3):
+        grown[dy : dy + 12, dx : dx + 9] |= mask
+    grown = grown[1:-1, 1:-1]
+    assert np.array_equal(inside, _between(grown))
+
+
+def _between(mask):
+    """The pixels between the first and the last row and column of a mask."""
+    rows, columns = (
+        np.maximum.accumulate(a) & np.maximum.accumulate(a[::-1])[::-1] for a in (mask.any(1), mask.any(0))
+    )
+    return np.outer(rows, columns)

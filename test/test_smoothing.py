@@ -1,5 +1,6 @@
 """Means over the parts of an image where something is known."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,3 +38,14 @@ def test_a_mean_lies_within_what_it_is_of(seed, sigma):
     image, mask = rng.uniform(1, 2, (60, 80)).astype(np.float32), rng.random((60, 80)) < 0.5
     mean = smooth_over(image, mask, sigma)[mask]
     assert len(mean) == 0 or (mean.min() > 0.99 and mean.max() < 2.01)
+
+
+@pytest.mark.parametrize("sigma", [14.0, 20.0])
+def test_a_box_around_the_mask_gives_the_means_of_the_whole_image(sigma):
+    rng = np.random.default_rng(0)
+    mask = np.zeros((400, 480), bool)
+    mask[150:230, 200:300] = rng.random((80, 100)) < 0.7
+    image = rng.normal(size=mask.shape).astype(np.float32)
+    box = np.s_[144:236, 192:308]  # whole cells of 4 pixels, and one more
+    means = smooth_over(image[box], mask[box], sigma, cv2.BORDER_CONSTANT)
+    assert np.array_equal(means[mask[box]], smooth_over(image, mask, sigma)[mask])

@@ -59,9 +59,8 @@ class PointFitter:
         self._iterations, self._shapes = iterations, len(model.shape_modes)
         self._mean = embed.on(model.faces, model.mean).astype(np.float64)
         modes = np.concatenate([model.shape_modes, model.expression_modes])
-        # (3, 468, K): along each axis, how the points follow the coefficients.
-        self._modes = np.stack([embed.on(model.faces, mode) for mode in modes], axis=-1).transpose(1, 0, 2)
-        self._modes = np.ascontiguousarray(self._modes, np.float32)
+        # (468, 3, K): how the points follow the coefficients.
+        self._modes = np.stack([embed.on(model.faces, mode) for mode in modes], axis=-1).astype(np.float32)
 
     def __call__(self, known: Evidence, camera: Camera) -> Fit:
         """The fit, in the camera's frame. Raises ValueError where no pose explains the points."""
@@ -77,7 +76,7 @@ class PointFitter:
 
     def _points(self, c):
         """(468, 3) on the face of the coefficients, the model's frame."""
-        return self._mean + (self._modes @ c.astype(np.float32)).T
+        return self._mean + self._modes @ c.astype(np.float32)
 
     def _step(self, known: Evidence, camera: Camera, R, t, c):
         """One Gauss-Newton step (rotation, translation, coefficients) and the residual it starts from."""
@@ -94,15 +93,14 @@ class PointFitter:
         D[:, 1, 1], D[:, 1, 2] = fy / z, -fy * y / z**2
         D *= (weight / known.deviation)[:, None, None]
         J = np.empty((len(z), 2, 6 + len(c)), np.float32)
-        J[..., :3], J[..., 3:6] = -D @ _cross(rotated), D
-        along = (D @ R).astype(np.float32)
-        J[..., 6:] = sum(along[:, :, k, None] * self._modes[k][:, None] for k in range(3))
+        J[..., :3], J[..., 3:6] = np.cross(rotated[:, None], D), D
+        np.matmul((D @ R).astype(np.float32), self._modes, out=J[..., 6:])
         J = J.reshape(2 * len(z), -1)
         precision = np.concatenate([np.full(6, 1e-9), known.spread**-2.0])
         H = (J.T @ J).astype(np.float64) + np.diag(precision)
         gradient = J.T @ (off * weight[:, None]).ravel().astype(np.float32)
         gradient = gradient + precision * np.concatenate([np.zeros(6), c - known.mean])
-        return -cho_solve(cho_factor(H), gradient), residual
+        return -cho_solve(cho_factor(H, overwrite_a=True), gradient, check_finite=False), residual
 
 
 def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -117,11 +115,3 @@ def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tu
     if not np.isfinite(t).all() or t[2, 0] <= 0:
         raise ValueError("no pose explains the landmarks")
     return cv2.Rodrigues(rotation)[0], t[:, 0]
-
-
-def _cross(v: np.ndarray) -> np.ndarray:
-    """The matrices [v]x (N, 3, 3)."""
-    out = np.zeros((len(v), 3, 3))
-    out[:, 0, 1], out[:, 0, 2], out[:, 1, 2] = -v[:, 2], v[:, 1], -v[:, 0]
-    out[:, 1, 0], out[:, 2, 0], out[:, 2, 1] = v[:, 2], -v[:, 1], v[:, 0]
-    return out

@@ -11,7 +11,9 @@ def feathered(weights: np.ndarray, edges: np.ndarray, step: float) -> np.ndarray
 
     weights: (N,); edges: (E, 2). So a patch of full weight fades out towards its border from within.
     """
-    return _feathered(np.array(weights, np.float32), np.ascontiguousarray(edges, np.int64), np.float32(step))
+    # Unsigned indices: Numba would look at every other one for being negative.
+    edges = np.ascontiguousarray(edges, np.int64).view(np.uint64)
+    return _feathered(np.array(weights, np.float32), edges, np.float32(step))
 
 
 @njit(cache=True, nogil=True)

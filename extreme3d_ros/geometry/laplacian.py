@@ -22,8 +22,9 @@ class Laplacian:
         """edges: (E, 2), each once; count: N."""
         ends = np.concatenate([edges, edges[:, ::-1]])
         ends = ends[np.lexsort((ends[:, 1], ends[:, 0]))]
-        self._starts = np.searchsorted(ends[:, 0], np.arange(count + 1)).astype(np.int32)
-        self._neighbours = np.ascontiguousarray(ends[:, 1], np.int32)
+        # Unsigned indices: Numba would look at every other one for being negative.
+        self._starts = np.searchsorted(ends[:, 0], np.arange(count + 1)).astype(np.uint32)
+        self._neighbours = np.ascontiguousarray(ends[:, 1], np.uint32)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The Laplace coordinates (N, 3) float32 of values (N, 3)."""
@@ -51,7 +52,11 @@ class Laplacian:
         """
         anchors = np.ascontiguousarray(anchors, np.float32)
         coordinates, pull = np.ascontiguousarray(coordinates, np.float32), np.ascontiguousarray(pull, np.float32)
-        return _solved(self._starts, self._neighbours, coordinates, anchors, pull, np.float32(tolerance), _STEPS)
+        free = np.flatnonzero(pull < np.inf)
+        equations = _equations(self._starts, self._neighbours, coordinates, anchors, pull, free)
+        x = anchors.copy()
+        x[free] += _conjugate_gradients(*equations, np.float32(tolerance), _STEPS)
+        return x
 
 
 @njit(cache=True, nogil=True)
@@ -71,12 +76,12 @@ def _composed(starts, neighbours, above, share, below, rest):
 
 
 @njit(cache=True, nogil=True)
-def _solved(starts, neighbours, coordinates, anchors, pull, tolerance, steps):
-    """The free vertices alone are numbered anew and solved for; the pattern of their matrix is made on the way."""
+def _equations(starts, neighbours, coordinates, anchors, pull, free):
+    """The equations of the free vertices alone, numbered anew: the pattern of their matrix (where a row starts, and its
+    columns), its diagonal, and the residual at the anchors."""
     place = np.full(len(pull), -1, np.int32)
-    free = np.flatnonzero(pull < np.inf)
     place[free] = np.arange(len(free))
-    first, columns = np.zeros(len(free) + 1, np.int32), np.empty(len(neighbours), np.int32)
+    first, columns = np.zeros(len(free) + 1, np.uint32), np.empty(len(neighbours), np.uint32)
     diagonal, residual = np.empty(len(free), np.float32), np.empty((len(free), 3), np.float32)
     filled = 0
     for k in range(len(free)):
@@ -92,15 +97,10 @@ def _solved(starts, neighbours, coordinates, anchors, pull, tolerance, steps):
                 columns[filled] = place[j]
                 filled += 1
         first[k + 1] = filled
-    change = _conjugate_gradients(first, columns, diagonal, residual, tolerance, steps)
-    x = anchors.copy()
-    for k in range(len(free)):
-        for c in range(3):
-            x[free[k], c] += change[k, c]
-    return x
+    return first, columns, diagonal, residual
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _conjugate_gradients(first, columns, diagonal, residual, tolerance, steps):
     """diagonal[k] u_k - (sum of u over the columns of k) = residual_k, with the diagonal as preconditioner."""
     u, out, p = np.zeros_like(residual), np.empty_like(residual), np.empty_like(residual)
@@ -126,12 +126,17 @@ def _conjugate_gradients(first, columns, diagonal, residual, tolerance, steps):
             curvature += x * p[k, 0] + y * p[k, 1] + z * p[k, 2]
         length, new = now / curvature, np.float32(0)
         for k in range(len(p)):
-            for c in range(3):
-                u[k, c] += length * p[k, c]
-                residual[k, c] -= length * out[k, c]
-                new += residual[k, c] * residual[k, c] * inverse[k]
+            x = residual[k, 0] - length * out[k, 0]
+            y = residual[k, 1] - length * out[k, 1]
+            z = residual[k, 2] - length * out[k, 2]
+            residual[k, 0], residual[k, 1], residual[k, 2] = x, y, z
+            new += inverse[k] * (x * x + y * y + z * z)
         ratio, now = new / now, new
         for k in range(len(p)):
-            for c in range(3):
-                p[k, c] = inverse[k] * residual[k, c] + ratio * p[k, c]
+            x, y, z, pull = p[k, 0], p[k, 1], p[k, 2], inverse[k]
+            u[k, 0] += length * x
+            u[k, 1] += length * y
+            u[k, 2] += length * z
+            p[k, 0], p[k, 1] = pull * residual[k, 0] + ratio * x, pull * residual[k, 1] + ratio * y
+            p[k, 2] = pull * residual[k, 2] + ratio * z
     return u

@@ -15,7 +15,7 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return _vertex_normals(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _vertex_normals(vertices, faces):
     normals = np.zeros_like(vertices)
     for t in range(faces.shape[0]):
@@ -28,9 +28,10 @@ def _vertex_normals(vertices, faces):
             normals[v, 1] += y
             normals[v, 2] += z
     for v in range(normals.shape[0]):
-        length = np.sqrt(normals[v, 0] ** 2 + normals[v, 1] ** 2 + normals[v, 2] ** 2)
+        x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
+        length = np.sqrt(x * x + y * y + z * z)
         if length > 0.0:
-            normals[v] /= length
+            normals[v, 0], normals[v, 1], normals[v, 2] = x / length, y / length, z / length
     return normals
 
 

@@ -7,6 +7,7 @@ barycentric coordinates are the (u, v) that tie a dense point to the sparse mesh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit
@@ -27,7 +28,7 @@ class Raster:
     triangle: np.ndarray
     barycentric: np.ndarray
 
-    @property
+    @cached_property
     def covered(self) -> np.ndarray:
         """(H, W) bool: pixels that see the mesh."""
         return self.triangle >= 0

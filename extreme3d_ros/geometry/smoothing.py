@@ -9,19 +9,20 @@ import numpy as np
 _SMOOTH = 6.0
 
 
-def smooth_over(image: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+def smooth_over(image: np.ndarray, mask: np.ndarray, sigma: float, border: int = cv2.BORDER_DEFAULT) -> np.ndarray:
     """Gaussian mean of an image (H, W[, C]) over a mask's pixels (H, W) bool: (H, W[, C]) float32, 0 far off the mask.
 
-    What the image holds off the mask doesn't count.
+    What the image holds off the mask doesn't count. border: OpenCV's, how mask and image go on beyond their ends.
     """
     shrunk = 4 if sigma >= 2 * _SMOOTH else 2 if sigma >= _SMOOTH else 1
-    weight = mask.astype(np.float32)
-    masked = np.where(mask if image.ndim == 2 else mask[..., None], image, 0)
-    stacked = np.dstack([masked, weight]).astype(np.float32)
-    height, width = weight.shape
+    channels = np.atleast_3d(image)
+    height, width = mask.shape
+    stacked = np.zeros((height, width, channels.shape[2] + 1), np.float32)
+    np.copyto(stacked[..., :-1], channels, where=mask[..., None], casting="same_kind")
+    stacked[..., -1] = mask
     if shrunk > 1:
         stacked = cv2.resize(stacked, (-(-width // shrunk), -(-height // shrunk)), interpolation=cv2.INTER_AREA)
-    stacked = cv2.GaussianBlur(stacked, (0, 0), sigma / shrunk)
+    stacked = cv2.GaussianBlur(stacked, (0, 0), sigma / shrunk, borderType=border)
     mean = stacked[..., :-1] / (stacked[..., -1:] + 1e-6)
     mean = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) if shrunk > 1 else mean
     return mean.reshape(image.shape)

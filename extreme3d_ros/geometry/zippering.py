@@ -39,7 +39,7 @@ class Zipped:
 
     def carried(self, sparse: np.ndarray, dense: np.ndarray) -> np.ndarray:
         """Values of the vertices of both meshes, (V, ...) and (M, ...), to those of the surface: (N, ...)."""
-        return np.concatenate([sparse, dense])[self.source]
+        return np.concatenate([sparse, dense]).take(self.source, axis=0)
 
 
 class Zipper:

@@ -26,6 +26,8 @@ _SLOPE = 0.25
 _HEIGHT = 1.5e-3
 #: Brightness that varies more slowly than this over the crop (sigma, pixels) is light and skin tone, not detail.
 _TONE_SIGMA = 14.0
+#: What a channel counts in brightness.
+_GREY = np.full(3, 1 / 3, np.float32)
 #: Near the skin's end, in pixels, nothing is as high as elsewhere.
 _EDGE = 3.0
 #: Change of log chromaticity (from the surroundings) that marks a change of paint rather than of shape.
@@ -75,7 +77,7 @@ class ShapeFromShading:
 
     def _refine(self, linear, normals, facing, pixel_size, skin, covered):
         smooth = cv2.GaussianBlur(linear, (0, 0), 0.6)
-        brightness = smooth.mean(2)
+        brightness = smooth @ _GREY
         some = np.flatnonzero(skin)[:: max(np.count_nonzero(skin) // 2000, 1)]
         light = lighting.estimate(normals.reshape(-1, 3)[some], brightness.ravel()[some], np.ones(len(some)))
         shading = lighting.shade(normals, light)
@@ -111,9 +113,8 @@ def _shading_by_slope(normals, light, shading):
     tangent plane by -(1/L) of its slopes, where 1/L = -n_z.
     """
     g = lighting.gradient(normals, light)
-    tangent = g - np.sum(g * normals, axis=2, keepdims=True) * normals
-    factor = normals[..., 2] / shading
-    return tangent[..., 0] * factor, tangent[..., 1] * factor
+    along, factor = np.einsum("hwc,hwc->hw", g, normals), normals[..., 2] / shading
+    return tuple((g[..., axis] - along * normals[..., axis]) * factor for axis in (0, 1))
 
 
 def _paint_weight(linear, skin, sigma):
@@ -121,4 +122,4 @@ def _paint_weight(linear, skin, sigma):
     log = np.log(linear + 0.004)
     chroma = np.stack([log[..., 2] - log[..., 1], log[..., 0] - log[..., 1]], axis=-1)
     off = chroma - smooth_over(chroma, skin, sigma)
-    return np.exp(-np.sum(off * off, axis=2) / (2 * _PAINT**2))
+    return np.exp(np.einsum("hwc,hwc->hw", off, off) / (-2 * _PAINT**2))

@@ -15,6 +15,7 @@ import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.geometry.box import box_of
 from extreme3d_ros.geometry.poisson import blend
 from extreme3d_ros.records import HIDDEN, VISIBLE, Crop, Filling, Foundation, Layers, Surface
 from extreme3d_ros.references.gallery import Gallery
@@ -129,9 +130,8 @@ class HoleFilling:
 
 def _compile() -> None:
     """Compiles the blending now, in a new installation for some seconds: no hole shall wait for it."""
-    hole = np.zeros((3, 3), bool)
-    hole[1, 1] = True
-    blend(np.zeros((3, 3), np.float32), np.zeros((3, 3), np.float32), hole, ~hole, _REACH)
+    hole = np.pad(np.ones((10, 10), bool), 1)  # of several levels, and not solved before the first step
+    blend(np.ones(hole.shape, np.float32), np.zeros(hole.shape, np.float32), hole, ~hole, _REACH)
 
 
 def _check(gallery, model, feature) -> None:
@@ -172,8 +172,7 @@ def _continued(lent: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
     Else the small blind spots of a lender, nostrils and rims, would draw all about them towards zero.
     """
-    rows, columns = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
-    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    part = box_of(wanted)
     known = np.isfinite(lent[part])
     if not known.any():
         return lent

@@ -12,6 +12,7 @@ import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.geometry.box import box_of
 from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Layers, Surface
 from extreme3d_ros.stages.bump import ShapeFromShading
@@ -25,6 +26,8 @@ _LEAST_SPOT = 0.003
 #: Of what shading says, the part finer than this (sigma, pixels) is taken, and so much of it: brightness is paint as
 #: often as shape. On held-out renders this is nearer to the truth than shading alone (benchmarks/bump.py).
 _FINE, _SHARE = 20.0, np.float32(0.5)
+#: Side of the cells that so coarse a mean is made of, pixels (geometry/smoothing.py).
+_CELL = 4
 #: Width over which a bump fades out towards the end of the visible skin, crop pixels.
 _FADE = 8.0
 
@@ -42,7 +45,9 @@ class NetworkLayers:
             labels = labelled(mask, hidden, surface)
         with timed(timings, "bump"):
             shading = self._shading(crop, surface, labels)
-            return layered(bump + _SHARE * (shading - smooth_over(shading, labels == VISIBLE, _FINE)), labels)
+            part = _roomy(surface.box)
+            bump[part] += _SHARE * _fine(shading[part], labels[part] == VISIBLE)
+            return layered(bump, labels)
 
 
 class PublishedLayers:
@@ -79,23 +84,37 @@ def labelled(mask: np.ndarray, hidden: np.ndarray, surface: Surface) -> np.ndarr
     Where the foundation is and neither is likely, it reaches beyond the face: no face.
     """
     part, covered = surface.box, surface.raster.covered
-    labels = np.where(covered, TURNED_AWAY, NOT_FACE).astype(np.uint8)
-    side = (covered & (surface.facing > GRAZING))[part]
-    mask, hidden = mask[part], hidden[part]
+    labels = np.full(covered.shape, NOT_FACE, np.uint8)
+    covered, mask, hidden = covered[part], mask[part], hidden[part]
+    side = covered & (surface.facing[part] > GRAZING)
     least = int(_LEAST_SPOT * np.count_nonzero(side))
     visible = without_specks(side & (mask > 0.5) & (mask >= hidden), least)
     rest = without_specks(side & ~visible, least)
     box = labels[part]
-    box[side] = VISIBLE
-    box[rest] = np.where(hidden[rest] > 0.5, HIDDEN, NOT_FACE)
+    np.copyto(box, TURNED_AWAY, where=covered)
+    np.copyto(box, VISIBLE, where=side)
+    np.copyto(box, np.where(hidden > 0.5, np.uint8(HIDDEN), np.uint8(NOT_FACE)), where=rest)
     return labels
 
 
 def layered(bump: np.ndarray, labels: np.ndarray) -> Layers:
     """The bump (H, W) metres, faded out towards the ends of the visible skin; 0 elsewhere."""
-    inside = cv2.distanceTransform((labels == VISIBLE).astype(np.uint8), cv2.DIST_L2, 3)
-    t = np.clip(inside / _FADE, 0, 1)
-    return Layers((bump * (t * t * (3 - 2 * t))).astype(np.float32), _mask(labels), labels)
+    visible, faded = labels == VISIBLE, np.zeros(labels.shape, np.float32)
+    part = box_of(visible)
+    if faded[part].size:
+        t = np.minimum(cv2.distanceTransform(visible[part].astype(np.uint8), cv2.DIST_L2, 3) / _FADE, 1)
+        faded[part] = bump[part] * (t * t * (3 - 2 * t))
+    return Layers(faded, _mask(labels), labels)
+
+
+def _fine(shading, visible):
+    """What shading (H, W) says of the visible skin, less what is coarse."""
+    return shading - smooth_over(shading, visible, _FINE, cv2.BORDER_CONSTANT)
+
+
+def _roomy(box: tuple[slice, slice]) -> tuple[slice, slice]:
+    """The box grown to whole cells of smoothing, and one more: so means in it are those over the whole crop."""
+    return tuple(slice(max(s.start // _CELL - 1, 0) * _CELL, (-(-s.stop // _CELL) + 1) * _CELL) for s in box)
 
 
 def _mask(labels):

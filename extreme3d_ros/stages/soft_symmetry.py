@@ -85,11 +85,11 @@ class SoftSymmetry:
         twin_share, points = share[mirror], foundation.to_model(base)
         both, outwards = share * twin_share, normals @ R
         # Of the motion between the halves one half is the pose's error, the other its mirror image.
-        moved = residual_motion(points, outwards, own - own[mirror] * _REFLECT, both) / 2
+        moved = residual_motion(points, outwards, own - own.take(mirror, axis=0) * _REFLECT, both) / 2
         # What is seen but once tells the rest: in profile the halves have next to nothing in common.
         moved = moved + residual_motion(points, outwards, own - moved, share)
         detail = own - moved
-        twin = detail[mirror] * _REFLECT
+        twin = detail.take(mirror, axis=0) * _REFLECT
         twin *= likeness(points, outwards, detail, twin, both)
         displacement = moved + self._joined(detail, share, twin, twin_share)
         return Detailed(base + displacement @ R.T, share, pixels, skin)
@@ -135,20 +135,22 @@ def residual_motion(points: np.ndarray, normals: np.ndarray, gap: np.ndarray, we
     only those along the normal count. Lumps that the halves don't share look a little like a motion too: one that
     doesn't explain most of it isn't believed.
     """
-    use = np.flatnonzero(weights > 0)
-    p, n, weights = points[use].astype(np.float64), normals[use].astype(np.float64), weights[use].astype(np.float64)
-    gaps = np.einsum("ni,ni->n", n, gap[use])
-    slopes = np.einsum("kni,ni->nk", _motions(p), n)
-    motion = np.zeros(3)
+    (x, y, z), (nx, ny, nz) = (np.ascontiguousarray(a.T, np.float32) for a in (points, normals))
+    gaps = np.einsum("ni,ni->n", normals, gap).astype(np.float32)
+    # What one unit of each motion does along the normal: (3, N).
+    slopes = np.stack([z * nx - x * nz, x * ny - y * nx, nx])
+    motion = np.zeros(3, np.float32)
     for _ in range(_ROUNDS):
-        off = np.abs(gaps - slopes @ motion)
-        counted = weights * _ASYMMETRY / np.maximum(off, _ASYMMETRY) / (_ALIKE * _ASYMMETRY**2)
-        normal_equations = (slopes * counted[:, None]).T @ slopes + np.diag(_POSE**-2)
-        motion = np.linalg.solve(normal_equations, slopes.T @ (counted * gaps))
-    left, all_of_it = (np.sum(counted * off**2) for off in (gaps - slopes @ motion, gaps))
+        off = np.abs(gaps - motion @ slopes)
+        counted = (weights / (_ALIKE * _ASYMMETRY)) / np.maximum(off, _ASYMMETRY)
+        counted = counted.astype(np.float32)
+        normal_equations = (slopes * counted) @ slopes.T + np.diag(_POSE**-2)
+        motion = np.linalg.solve(normal_equations, slopes @ (counted * gaps)).astype(np.float32)
+    left, all_of_it = (np.sum(counted * off**2) for off in (gaps - motion @ slopes, gaps))
     explained = 1 - left / all_of_it if all_of_it > 0 else 0.0
     trust = np.clip((explained - _BY_CHANCE) / (_SURELY - _BY_CHANCE), 0, 1)
-    return np.tensordot(trust * motion, _motions(points), 1).astype(np.float32)
+    wy, wz, tx = (trust * motion).astype(np.float32)
+    return np.stack([wy * z - wz * y + tx, wz * x, -wy * x], axis=1)
 
 
 def likeness(
@@ -160,18 +162,11 @@ def likeness(
     points, normals: (N, 3) as above; detail, twin: (N, 3) metres; weights: (N,) 0..1. Next to the plane of symmetry
     every smooth detail is like its mirror image, so that this part doesn't count.
     """
-    use = np.flatnonzero((weights > 0) & (np.abs(points[:, 0]) > _MIDDLE))
-    own, other = (np.einsum("ni,ni->n", normals[use], field[use]) for field in (detail, twin))
-    same, size = np.sum(weights[use] * own * other), np.sum(weights[use] * other * other)
+    own, other = (np.einsum("ni,ni->n", normals, field) for field in (detail, twin))
+    counted = weights * (np.abs(points[:, 0]) > _MIDDLE) * other
+    same, size = np.sum(counted * own), np.sum(counted * other)
     prior = _PRIOR_VERTICES * _DETAIL**2
     return np.float32(np.clip((same + _USUAL * prior) / (size + prior), 0, 1))
-
-
-def _motions(points):
-    """The three motions of the plane of symmetry, as they move points (N, 3): (3, N, 3) for one unit each."""
-    x, y, z = points.T
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    return np.stack([np.stack(part, 1) for part in ((z, zero, -x), (-y, x, zero), (one, zero, zero))])
 
 
 def _nearest(pixels: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -51,26 +51,26 @@ class ZippedMesh:
         at = raster.interpolate(
             self._faces, np.column_stack([self._uv, share, carried, detailed.skin, finished.colors])
         )
-        residual = at[..., 2] * (at[..., 3] - bump)
+        depth = raster.depth + at[..., 2] * (at[..., 3] - bump)
         side = (occlusion == VISIBLE) | (occlusion == HIDDEN)
-        dense, faces, pixels = depth_mesh(raster.depth + residual, side & (at[..., 2] > _LEAST_SHARE), crop.camera)
+        dense, faces, pixels = depth_mesh(depth, side & (at[..., 2] > _LEAST_SHARE), crop.camera)
         x, y = pixels.T
-        zipped = self._zipper(finished.vertices, dense, faces, pixels, at[y, x, :2])
+        at, seen = at[y, x], occlusion[y, x] == VISIBLE
+        zipped = self._zipper(finished.vertices, dense, faces, pixels, at[:, :2])
 
-        on_mesh = dense * (raster.depth[y, x] / (raster.depth + residual)[y, x])[:, None]
-        vertices = np.where(
-            zipped.seam[:, None],
-            zipped.carried(finished.vertices, on_mesh),
-            zipped.carried(finished.vertices, dense),
-        )
-        skin = at[y, x, 4:5] * (occlusion[y, x] == VISIBLE)[:, None]
-        colors = skin * crop.image[y, x, ::-1] + (1 - skin) * at[y, x, 5:]
+        vertices = zipped.carried(finished.vertices, dense)
+        seam = np.flatnonzero(zipped.seam)
+        on_seam = zipped.source[seam] - len(finished.vertices)
+        # Along the ray, back onto the mesh.
+        vertices[seam] *= (raster.depth[y, x] / depth[y, x])[on_seam, None]
+        skin = at[:, 4:5] * seen[:, None]
+        colors = skin * crop.image[y, x][:, ::-1] + (1 - skin) * at[:, 5:]
         return FaceMesh(
             vertices,
             zipped.faces,
             vertex_normals(vertices, zipped.faces),
             zipped.carried(finished.colors, np.clip(np.rint(colors), 0, 255).astype(np.uint8)),
-            zipped.carried(finished.seen, occlusion[y, x] == VISIBLE),
+            zipped.carried(finished.seen, seen),
         )
 
 

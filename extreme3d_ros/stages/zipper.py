@@ -20,16 +20,17 @@ from extreme3d_ros.stages.soft_symmetry import Detailed
 def finish(detailed: Detailed, topology: Topology, crop: Crop) -> FaceMesh:
     """The mesh with normals, and with colours: the image's where seen, else the twin's, else the mean skin's."""
     skin = detailed.skin[:, None]
-    own = bilinear(crop.image, detailed.pixels)[:, ::-1]
-    mean = np.average(own, axis=0, weights=detailed.skin) if detailed.skin.sum() > 0 else np.full(3, 160.0)
-    twin_skin = skin[topology.mirror]
-    other = twin_skin * own[topology.mirror] + (1 - twin_skin) * mean
-    colors = skin * own + (1 - skin) * other
+    own = bilinear(crop.image, detailed.pixels)
+    seen = float(skin.sum())
+    mean = (skin[:, 0] @ own / seen if seen > 0 else np.full(3, 160.0)).astype(np.float32)
+    twin, twin_skin = own.take(topology.mirror, axis=0), skin.take(topology.mirror, axis=0)
+    other = mean + twin_skin * (twin - mean)
+    colors = other + skin * (own - other)
     return FaceMesh(
         detailed.vertices,
         topology.faces,
         vertex_normals(detailed.vertices, topology.faces),
-        np.clip(np.rint(colors), 0, 255).astype(np.uint8),
+        np.ascontiguousarray(np.rint(colors).astype(np.uint8)[:, ::-1]),
         detailed.skin > 0,
     )
 
