@@ -58,10 +58,17 @@ PROFILE = DeclareLaunchArgument(
     choices=["", "default", "shading", "extreme3d"],
     description="What both nodes run with.",
 )
+ROS4HRI = DeclareLaunchArgument(
+    "ros4hri",
+    default_value="",
+    choices=["", *BOOLEAN],
+    description="Work on faces that others track by REP-155, hri_face_detect for one, and publish below /humans too.",
+)
 OVERRIDES = {
     "face_node": [
         AUTOSTART,
         PROFILE,
+        ROS4HRI,
         DeclareLaunchArgument(
             "image_transport", default_value="", choices=["", "raw", "compressed"], description="How images come."
         ),
@@ -72,12 +79,25 @@ OVERRIDES = {
             description="Reliability of the image subscription.",
         ),
         DeclareLaunchArgument(
-            "device", default_value="", choices=["", "auto", "cpu", "cuda"], description="What computes."
+            "device",
+            default_value="",
+            choices=["", "auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(8))],
+            description="What runs the networks.",
+        ),
+        DeclareLaunchArgument(
+            "precision", default_value="", choices=["", "fp32", "fp16"], description="Of TensorRT's engines."
+        ),
+        DeclareLaunchArgument(
+            "wait_for_engines",
+            default_value="",
+            choices=["", *BOOLEAN],
+            description="Whether face_node is configured only when TensorRT's plans are built.",
         ),
     ],
     "completion_node": [
         AUTOSTART,
         PROFILE,
+        ROS4HRI,
         DeclareLaunchArgument(
             "coloring", default_value="", choices=["", "shaded", "texture", "plain"], description="The mesh in RViz."
         ),
@@ -107,13 +127,18 @@ def value(context: LaunchContext, argument: str) -> str:
     return LaunchConfiguration(argument).perform(context)
 
 
+def kind(argument: DeclareLaunchArgument) -> type:
+    """The type of the parameter that an argument overrides."""
+    return bool if argument.choices == ["", *BOOLEAN] else str
+
+
 def node(context: LaunchContext, name: str, remappings: list[tuple[str, str]]) -> Node:
     """One of the nodes: the parameter file, and over it what the launch arguments say."""
-    given = [argument.name for argument in OVERRIDES[name] if value(context, argument.name)]
     # Typed: as plain text a folder named 2024 would be taken for a number.
     overrides = {
-        key: ParameterValue(LaunchConfiguration(key), value_type=bool if key == AUTOSTART.name else str)
-        for key in given
+        argument.name: ParameterValue(LaunchConfiguration(argument.name), value_type=kind(argument))
+        for argument in OVERRIDES[name]
+        if value(context, argument.name)
     }
     overrides["use_sim_time"] = value(context, "use_sim_time") == "true"
     arguments = ["--log-level", value(context, "log_level")]

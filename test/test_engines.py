@@ -66,6 +66,7 @@ def machine(tmp_path):
         find_gpus=lambda: (GPU,),
         find_tensorrt=fake_tensorrt,
         has_cuda_provider=lambda: False,
+        fewer_bits=lambda path: None,
         onnx=lambda path, device="cpu": FakeEngine(f"ONNX Runtime on {device}"),
         build_plan=lambda tensorrt, data, shapes, capability, progress: b"plan",
         run_plan=lambda tensorrt, plan, gpu, precision, metadata, kernels: FakeEngine(

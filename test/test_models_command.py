@@ -86,15 +86,20 @@ class TestList:
         capsys.readouterr()
         (data_home / "extreme3d_ros" / "models" / "odd.npz").write_bytes(b"")
         assert main(["models", "list"]) == 0
-        head, shipped, imported, broken = capsys.readouterr().out.splitlines()
+        head, shipped, imported, broken, *_ = capsys.readouterr().out.splitlines()
         assert head.split() == ["name", "vertices", "triangles", "modes", "file"]
         assert shipped.split() == ["ict-face-99-29", "9578", "18962", "99", "+", "29", str(DEFAULT_MODEL)]
         assert imported.startswith("deep3d-bfm") and "6 + 4" in imported and imported.endswith("deep3d.npz")
         assert broken.startswith("(broken)") and broken.endswith("odd.npz")
 
-    def test_needs_no_folder(self, capsys):
+    def test_shows_the_catalogue_of_networks_and_what_to_do_for_those_that_are_not_there(self, capsys):
         assert main(["models", "list"]) == 0
-        assert len(capsys.readouterr().out.splitlines()) == 2
+        _, _, head, *rows = capsys.readouterr().out.splitlines()
+        assert head.split() == ["network", "MB", "profiles", "file"]
+        assert [row.split()[0] for row in rows[:4]] == ["foundation", "bump", "shape2018", "bump2018"]
+        assert rows[0].endswith("data/foundation.onnx")
+        assert rows[2].endswith("not there: make it with `extreme3d models import shape2018 shape_model.pth`")
+        assert rows[4].startswith("foundation: ") and "licence: Apache-2.0" in rows[4] and "rotation" in rows[4]
 
 
 class TestVerify:
@@ -103,7 +108,8 @@ class TestVerify:
         capsys.readouterr()
         assert main(["models", "verify"]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert len(lines) == 2 and all(": sound; " in line for line in lines)
+        assert len(lines) == 4 and all(": sound; " in line for line in lines)
+        assert all("its SHA-256 is the catalogue's" in line for line in lines[2:])
 
     def test_a_broken_one_does_not_keep_the_others_from_being_checked(self, source, data_home, capsys):
         main(["models", "import", "deep3d", str(source)])
@@ -111,7 +117,7 @@ class TestVerify:
         capsys.readouterr()
         assert main(["models", "verify"]) == 4
         out, err = capsys.readouterr()
-        assert len(out.splitlines()) == 2 and len(err.splitlines()) == 1 and "a.npz" in err
+        assert len(out.splitlines()) == 4 and len(err.splitlines()) == 1 and "a.npz" in err
 
     @pytest.mark.parametrize(
         "key, change, word",

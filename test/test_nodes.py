@@ -42,9 +42,11 @@ class Road:
     def __init__(self, folder):
         self.folder = folder
         self.listener = ros_helpers.Listener()
-        self.face = ros_helpers.NodeProcess("face_node", folder / "face.log", "-r", "__ns:=/face", *CAMERA)
+        patient = {"max_latency": 3600.0}  # a busy machine may well be slow
+        namespace = ["-r", "__ns:=/face"]
+        self.face = ros_helpers.NodeProcess("face_node", folder / "face.log", *namespace, *CAMERA, **patient)
         self.completion = ros_helpers.NodeProcess(
-            "completion_node", folder / "completion.log", "-r", "__ns:=/face", ply_dir=folder / "meshes"
+            "completion_node", folder / "completion.log", *namespace, ply_dir=folder / "meshes", **patient
         )
         self.start_source()
         self.received = {topic: self._listen(kind, topic, OBSERVATION) for topic, kind in TOPICS.items()}

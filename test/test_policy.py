@@ -12,6 +12,7 @@ import ros_helpers  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.state import FaceState  # noqa: E402
+from extreme3d_ros.messages.transform import TFMessage  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH  # noqa: E402
 
 ros_helpers.keep_to_this_machine()
@@ -26,6 +27,8 @@ ARGUMENTS = {
 AT_OTHER_TIMES = {("subscribe", "/camera/image_raw/compressed")}  # with image_transport compressed
 if not FaceState:
     AT_OTHER_TIMES.add(("publish", "/face/state"))
+if not TFMessage:
+    AT_OTHER_TIMES.add(("publish", "/tf"))
 
 
 def profiles():

@@ -368,15 +368,15 @@ class TestCommands:
         path = data_home / "networks" / "shape2018.onnx"
         assert path.exists() and str(path) in capsys.readouterr().out and list(path.parent.iterdir()) == [path]
         assert main(["models", "list"]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        assert lines[-2].split() == ["network", "MB", "file"] and lines[-1].split()[::2] == ["shape2018", str(path)]
+        (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("shape2018 "))
+        assert row.split()[2:] == ["extreme3d", str(path)]
         assert main(["models", "verify"]) == 0
         line = capsys.readouterr().out.splitlines()[-1]
         assert line.startswith(f"{path}: sound; ") and "CVPR 2018" in line
         path.write_bytes(path.read_bytes()[:1000])
         assert main(["models", "verify"]) == 4
         out, err = capsys.readouterr()
-        assert len(out.splitlines()) == 1 and err.count("\n") == 1 and str(path) in err
+        assert len(out.splitlines()) == 3 and err.count("\n") == 1 and str(path) in err
 
     def test_out_names_another_file(self, foreign, data_home, tmp_path, monkeypatch):
         monkeypatch.setattr(shape2018, "import_shape2018", partial(import_shape2018, make=small))

@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reconstruct(commands.add_parser("reconstruct", help="meshes, maps and a figure of the faces in images"))
     _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
     _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
+    _add_engines(commands.add_parser("engines", help="TensorRT's plans; what runs the networks, checked and timed"))
     _add_models(commands.add_parser("models", help="import, list and check face models and networks"))
     _add_references(commands.add_parser("references", help="the gallery of faces that hole filling borrows from"))
     return parser
@@ -60,7 +61,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=15.0, help="images a second that the source sends")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of meshes; else at Ctrl-C")
     parser.add_argument("--out", metavar="DIR", help="folder for the last mesh, its figure and the table of rates")
-    _add_model_options(parser)
+    _add_engine_options(parser)
     _add_references_option(parser)
     parser.set_defaults(run=_run)
 
@@ -71,6 +72,25 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true")
     _add_engine_options(parser)
     parser.set_defaults(run=_bench)
+
+
+def _add_engines(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_engines)
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    build = actions.add_parser("build", help="make TensorRT's plans, or see that they are there")
+    actions.add_parser("list", help="the plans that there are, and whether they are good for this machine")
+    check = actions.add_parser(
+        "check", help="compare engines with ONNX Runtime on the CPU; ends with 4 where they differ"
+    )
+    bench = actions.add_parser("bench", help="time engines, and ONNX Runtime on the CPU beside them")
+    for action in (build, check, bench):
+        action.add_argument("networks", nargs="*", metavar="NETWORK", help="as `extreme3d models list` names them")
+        action.add_argument("--profile", choices=list(PROFILES), help="the networks of a profile; default: default")
+        _add_device_options(action, "cuda" if action is build else "auto")
+    for action in (check, bench):
+        action.add_argument("--image", help="an image with a face to show them; default: scikit-image's astronaut")
+    bench.add_argument("--runs", type=int, default=50)
+    bench.add_argument("--json", action="store_true")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -87,9 +107,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="default: models/KIND.npz or, of a network, networks/KIND.onnx in ~/.local/share/extreme3d_ros",
     )
-    actions.add_parser("list", help="the shipped model, the imported ones, and the imported networks")
-    verify = actions.add_parser("verify", help="check a model's or a network's file")
-    verify.add_argument("file", nargs="?", metavar="FILE", help="default: all that `list` shows")
+    actions.add_parser("list", help="face models and networks: the shipped, the imported, your own")
+    verify = actions.add_parser("verify", help="check models' and networks' files")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="default: all that `list` shows and that is there")
 
 
 def _add_references(parser: argparse.ArgumentParser) -> None:
@@ -117,10 +137,15 @@ _REFERENCES = "default: ~/.local/share/extreme3d_ros/references"
 
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
+    _add_device_options(parser, "auto")
+
+
+def _add_device_options(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--device",
-        default="auto",
-        help="what runs the networks: cpu, cuda or cuda:N, or auto, an NVIDIA GPU where there is one (default)",
+        default=default,
+        help="what runs the networks: cpu, cuda or cuda:N, or auto, an NVIDIA GPU where there is one; default: "
+        f"{default}",
     )
     parser.add_argument(
         "--precision", choices=["fp32", "fp16"], default="fp32", help="of TensorRT's engines; others run in fp32"
@@ -164,6 +189,12 @@ def _bench(arguments) -> int:
     from extreme3d_ros.cli.bench import bench
 
     return bench(arguments)
+
+
+def _engines(arguments) -> int:
+    from extreme3d_ros.cli.engines import engines
+
+    return engines(arguments)
 
 
 def _models(arguments) -> int:

@@ -7,7 +7,16 @@ import sys
 from pathlib import Path
 
 from extreme3d_ros.cli.files import output_folder
-from extreme3d_ros.cli.networks import NETWORKS, SUFFIX, import_network, known_networks, network_rows, verify_network
+from extreme3d_ros.cli.networks import (
+    IMPORTED,
+    SUFFIX,
+    import_network,
+    known_networks,
+    network_notes,
+    network_rows,
+    verify_network,
+)
+from extreme3d_ros.cli.tables import print_table
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import FaceModel, load_face_model
 from extreme3d_ros.face_model.full_layout import save_full
@@ -24,7 +33,7 @@ def models(arguments) -> int:
 
 def _import(arguments) -> int:
     """`models import KIND PATH [--out FILE]`."""
-    if arguments.kind in NETWORKS:
+    if arguments.kind in IMPORTED:
         return import_network(arguments.kind, arguments.path, arguments.out)
     from extreme3d_ros.face_model.importers import import_model
 
@@ -53,19 +62,17 @@ def _list(arguments) -> int:
             sizes = (len(model.mean), len(model.faces))
             modes = f"{len(model.shape_modes)} + {len(model.expression_modes)}"
             rows.append((model.name, *map(str, sizes), modes, str(path)))
-    _print_table(rows)
-    _print_table(network_rows())
+    print_table(rows)
+    print_table(network_rows())
+    print("\n".join(network_notes()))
     return 0
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-
-
 def _verify(arguments) -> int:
-    """`models verify [FILE]`: without a file, all that `list` shows. Every one is checked before it fails."""
+    """`models verify [FILE]`: without a file, all that `list` shows and that is there.
+
+    Every one is checked before it fails.
+    """
     status = 0
     for path in [Path(arguments.file)] if arguments.file else [*_known(), *known_networks()]:
         try:

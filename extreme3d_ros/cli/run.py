@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.cli.files import output_folder, png
+from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.face_model import FaceModel
@@ -42,6 +43,7 @@ def run(arguments) -> int:
         raise InputError("rclpy is not installed: source your ROS 2, or pip install 'extreme3d_ros[ros]'") from error
     model = face_model_of(arguments.profile, arguments.face_model)
     profile = _check_profile(arguments.profile, arguments.face_model, model)
+    device = _check_device(arguments)
     references = _check_references(arguments.references, model)
     out = output_folder(arguments.out) if arguments.out else None
     own_source = not _is_topic(arguments.source)
@@ -51,7 +53,7 @@ def run(arguments) -> int:
     # rclpy's own handlers pull the context from under a spinning node; here signals are ordinary exceptions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    processes = Processes(arguments.source, own_source, arguments.rate, out, profile, references)
+    processes = Processes(arguments.source, own_source, arguments.rate, out, profile, device, references)
     try:
         watcher = Watcher()
         _watch(watcher, processes, arguments.seconds)
@@ -87,6 +89,14 @@ def _check_profile(profile: str, face_model: str, model: FaceModel) -> list[str]
     return ["-p", f"profile:={profile}", "-p", f"face_model:='{path}'"]
 
 
+def _check_device(arguments) -> list[str]:
+    """face_node's arguments for what runs the networks. Raises InputError where a device that is demanded cannot be
+    had."""
+    if arguments.device != "auto":
+        engines_of(arguments).close()
+    return ["-p", f"device:='{arguments.device}'", "-p", f"precision:={arguments.precision}"]
+
+
 def _check_references(folder: str, model: FaceModel) -> list[str]:
     """completion_node's argument for a gallery. Raises ModelFileError where it cannot be used."""
     feature_of(references_of(folder, model.name), model)
@@ -102,10 +112,18 @@ def _stay_on_this_machine() -> None:
 
 
 class Processes:
-    """The nodes as child processes. profile: arguments of both; references: of completion_node."""
+    """The nodes as child processes. profile: arguments of both; device: of face_node; references: of
+    completion_node."""
 
     def __init__(
-        self, source: str, own_source: bool, rate: float, out: Path | None, profile: list[str], references: list[str]
+        self,
+        source: str,
+        own_source: bool,
+        rate: float,
+        out: Path | None,
+        profile: list[str],
+        device: list[str],
+        references: list[str],
     ):
         topic = f"{CAMERA}/image_raw" if own_source else source
         remap = ["-r", f"image_raw:={topic}", "-r", f"camera_info:={topic.rsplit('/', 1)[0]}/camera_info"]
@@ -113,7 +131,7 @@ class Processes:
             remap += ["-p", "reliability:=reliable"]
         ply = ["-p", f"ply_dir:={out.resolve()}"] if out else []
         self._children = {
-            "face_node": _start("face_node", NAMESPACE, remap + profile),
+            "face_node": _start("face_node", NAMESPACE, remap + profile + device),
             "completion_node": _start("completion_node", NAMESPACE, ply + profile + references),
         }
         if own_source:

@@ -36,7 +36,8 @@ class Engines:
 
     `auto`: TensorRT where there are an NVIDIA GPU and it, else ONNX Runtime: on the GPU where it can, else on the CPU.
     Whatever fails on the way ends there too, with a warning and a reason in `status`. `cpu` and `cuda[:N]` are demands:
-    an error where they cannot be met. fp16 is for TensorRT; ONNX Runtime runs the file as it is.
+    an error where they cannot be met. On the CPU it is OpenVINO where that is worth it (`fewer_bits.py`). fp16 is for
+    TensorRT; ONNX Runtime runs the file as it is.
     """
 
     def __init__(
@@ -172,7 +173,13 @@ class Engines:
         self._log(f"{path.stem} runs by {built.about} now")
 
     def _on_cpu(self, path: Path) -> Engine:
-        return self._machine.onnx(path, "cpu")
+        try:
+            engine = self._machine.fewer_bits(path)
+        except ModelFileError as error:
+            engine = self._machine.onnx(path, "cpu")  # where the file is at fault, it says so
+            self._warn(f"{path.name}: {error}; it runs by {engine.about} instead")
+            return self._guarded(engine, path, str(error))
+        return self._machine.onnx(path, "cpu") if engine is None else engine
 
     def _guarded(self, engine: Engine, path: Path, degraded: str = "") -> SwitchingEngine:
         return SwitchingEngine(engine, lambda: self._on_cpu(path), self._warn, degraded)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from extreme3d_ros.engines.driver import Gpu, find_gpus
 from extreme3d_ros.engines.engine import Engine
+from extreme3d_ros.engines.fewer_bits import engine_in_fewer_bits
 from extreme3d_ros.engines.onnx import OnnxEngine, has_cuda_provider
 from extreme3d_ros.engines.plans import plans_folder
 from extreme3d_ros.engines.tensorrt_build import build_plan
@@ -23,6 +24,7 @@ class Machine:
     find_tensorrt: Callable[[], TensorRT] = find_tensorrt
     has_cuda_provider: Callable[[], bool] = has_cuda_provider
     onnx: Callable[..., Engine] = OnnxEngine
+    fewer_bits: Callable[[Path], Engine | None] = engine_in_fewer_bits
     build_plan: Callable[..., bytes] = build_plan
     run_plan: Callable[..., Engine] = TensorRTEngine
     plans_folder: Callable[[], Path] = plans_folder

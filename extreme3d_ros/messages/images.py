@@ -25,17 +25,23 @@ def image_to_bgr(message: Image) -> np.ndarray:
 
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
-    """A camera's JPEG or PNG image as (H, W, 3) uint8 BGR. Raises InputError where it can't be decoded."""
+    """A camera's JPEG or PNG image as (H, W, 3) uint8 BGR. Raises InputError where it can't be decoded.
+
+    The format's text matters in one case: "...compressed rgb8" says that the sender took RGB for BGR when it encoded,
+    and compressed_image_transport's subscriber, ROS's own, undoes that.
+    """
     data = np.frombuffer(message.data, np.uint8)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     except cv2.error:
         image = None
-    if image is None:
+    if image is not None and image.dtype == np.uint16:
+        image = _to_8_bits(image)
+    if image is None or image.dtype != np.uint8:
         raise InputError(
             f"compressed image of format {message.format!r} and {data.size} bytes cannot be decoded; send JPEG or PNG"
         )
-    return image
+    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if "compressed rgb" in message.format else image
 
 
 def layer_to_image(layer: np.ndarray, header: Header) -> Image:
@@ -81,7 +87,7 @@ def _pixels(message: Image, dtype: np.dtype, channels: int) -> np.ndarray:
 
 
 def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """16-bit grey to 8: cameras put 8, 10, 12, 14 or 16 bits in it; the fewest that hold the brightest pixel count.
+    """16 bits to 8: cameras put 8, 10, 12, 14 or 16 bits in it; the fewest that hold the brightest pixel count.
 
     A stretch to the image's own range would be finer, but its brightness would change with every frame.
     """

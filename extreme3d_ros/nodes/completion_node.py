@@ -3,7 +3,8 @@
 Subscribed: the topics of `messages.observation.TOPICS`, brought together by equal stamps; only while someone wants what
 is made of them, so that face_node too can rest.
 Published: `mesh` (visualization_msgs/Marker, transient local; DELETE when no observation came for `lost_after`),
-`bump_map_filled` (sensor_msgs/Image 32FC1); `/diagnostics`.
+`bump_map_filled` (sensor_msgs/Image 32FC1); `/diagnostics`. With parameter ros4hri both also below
+`/humans/faces/<id>/`, for the id that face_node names on `face_id`.
 Services: `save_ply` (std_srvs/Trigger) writes the newest finished mesh, camera frame, and answers with its path; where
 nobody watches, that of the next observation.
 Parameters: see SETTINGS, or `ros2 param describe`.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +31,12 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker
 
 from extreme3d_ros.errors import Extreme3DError, InputError
+from extreme3d_ros.messages.humans import IdsList
 from extreme3d_ros.messages.images import layer_to_image
 from extreme3d_ros.messages.marker import COLORINGS, MarkerWriter, delete_marker
 from extreme3d_ros.messages.observation import TOPICS, Received, messages_to_observation
+from extreme3d_ros.nodes.humans import FACE_ID, FACE_ID_QOS, ROS4HRI, FaceTopics, check_installed
+from extreme3d_ros.nodes.latency import MAX_LATENCY, lateness
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
 from extreme3d_ros.nodes.mesh_files import MeshFiles
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION
@@ -70,6 +75,8 @@ SETTINGS = [
     ),
     PROFILE,
     Setting("face_model", "", "file of the face model, the same as face_node's; empty: the profile's"),
+    ROS4HRI,
+    MAX_LATENCY,
 ]
 
 ENGINE = "soft symmetry, cpu"
@@ -82,6 +89,9 @@ _SAVE_PATIENCE = 5.0
 
 #: Share of a face's visible side from which it is worth a line that nothing fills what is hidden; seconds between two.
 _MUCH_HIDDEN, _HOLES_TOLD_EVERY = 1 / 3, 10.0
+
+#: Frames whose face's id is kept until their mesh is finished.
+_IDS_KEPT = 32
 
 Messages = Mapping[str, bytes]
 
@@ -114,6 +124,8 @@ class CompletionNode(ManagedNode):
         self._completion = None
         self._mesh = self._bump = None
         self._person = Person()
+        self._beside = FaceTopics(self, {"mesh": (Marker, MESH), "bump_map_filled": (Image, OBSERVATION)})
+        self._names = None
         self._forget()
         self._inputs = []
         self._connected = False
@@ -126,6 +138,8 @@ class CompletionNode(ManagedNode):
         self.create_service(Trigger, "save_ply", self._save_ply, callback_group=group)
 
     def load(self) -> None:
+        if self.settings["ros4hri"]:
+            check_installed()
         start = time.monotonic()
         chosen = (self.settings[name] for name in ("profile", "face_model", "references", "zipped"))
         self._completion, self._vertices = self._make(*chosen)
@@ -140,6 +154,8 @@ class CompletionNode(ManagedNode):
         self._forget()
 
     def start(self) -> None:
+        if self.settings["ros4hri"]:
+            self._names = self.create_subscription(IdsList, FACE_ID, self._take_id, FACE_ID_QOS)
         self._synchronizer = StampSynchronizer(TOPICS)
         self._worker = NewestWorker(lambda item: self.attempt(lambda: self._work(*item)), "completion")
         self._watch = self.create_timer(_LOOK_PERIOD, self._look, clock=STEADY)
@@ -152,6 +168,10 @@ class CompletionNode(ManagedNode):
         self._person.forget()
         if self.context.ok():
             self._delete()
+        if self._names is not None:
+            self.destroy_subscription(self._names)
+            self._names = None
+            self._beside.follow("")
 
     def origin(self) -> str:
         """Where observations come from, for the log."""
@@ -186,6 +206,8 @@ class CompletionNode(ManagedNode):
         }
         if not self._wanted():
             return DiagnosticStatus.OK, "idle: nobody subscribes", values
+        if slow := lateness(self.statistics, self.settings["max_latency"]):
+            return DiagnosticStatus.WARN, slow, values
         return DiagnosticStatus.OK, "no face" if self._lost() else "working", values
 
     def _forget(self) -> None:
@@ -194,6 +216,14 @@ class CompletionNode(ManagedNode):
         self._current = False  # whether it was finished since observations come
         self._arrival: Time | None = None
         self._shown: Header | None = None  # of the mesh that viewers have before them
+        self._ids: deque[tuple[object, str]] = deque(maxlen=_IDS_KEPT)  # stamps and whose face they show
+
+    def _take_id(self, message: IdsList) -> None:
+        """With ros4hri: whose face is in the frame of a stamp."""
+        face = message.ids[0] if message.ids else ""
+        self._ids.append((message.header.stamp, face))
+        goodbye = {"mesh": delete_marker(self._shown)} if self._shown is not None else {}
+        self._beside.follow(face, goodbye)
 
     def _take(self, topic: str, serialized: bytes) -> None:
         messages = self._synchronizer.add(topic, serialized)
@@ -251,11 +281,18 @@ class CompletionNode(ManagedNode):
 
     def _show(self, finished: Finished) -> None:
         header, completed = finished.header, finished.completed
-        if self._bump.get_subscription_count():
-            self._bump.publish(layer_to_image(completed.bump, header))
-        if self._mesh.get_subscription_count() and not self._lost():
+        if self._bump.get_subscription_count() or self._beside.watched("bump_map_filled"):
+            self._send("bump_map_filled", layer_to_image(completed.bump, header), header)
+        if (self._mesh.get_subscription_count() or self._beside.watched("mesh")) and not self._lost():
             self._shown = header
-            self._mesh.publish(self._write_marker(completed.mesh, header, self.settings["coloring"]))
+            self._send("mesh", self._write_marker(completed.mesh, header, self.settings["coloring"]), header)
+
+    def _send(self, topic: str, message: object, header: Header) -> None:
+        """Publishes; with ros4hri below the id of the face in the frame too."""
+        publisher = {"mesh": self._mesh, "bump_map_filled": self._bump}[topic]
+        publisher.publish(message)
+        face = next((face for stamp, face in reversed(list(self._ids)) if stamp == header.stamp), "")
+        self._beside.publish(face, topic, message)
 
     def _tell_of_holes(self, layers: Layers, completed: Completed) -> None:
         if completed.filled_from.get("none") == 1 and layers.occluded_fraction > _MUCH_HIDDEN:
@@ -263,7 +300,7 @@ class CompletionNode(ManagedNode):
             self.get_logger().info(hidden, throttle_duration_sec=_HOLES_TOLD_EVERY)
 
     def _wanted(self) -> bool:
-        watched = self._mesh.get_subscription_count() or self._bump.get_subscription_count()
+        watched = self._mesh.get_subscription_count() or self._bump.get_subscription_count() or self._beside.watched()
         return bool(watched) or self.settings["save_every_mesh"] or self._asked is not None
 
     def _lost(self) -> bool:
@@ -285,7 +322,9 @@ class CompletionNode(ManagedNode):
         with self._busy:  # else a mesh under way could come after its own deletion
             if self._shown is not None:
                 stamp = self.get_clock().now().to_msg()
-                self._mesh.publish(delete_marker(Header(stamp=stamp, frame_id=self._shown.frame_id)))
+                deleted = delete_marker(Header(stamp=stamp, frame_id=self._shown.frame_id))
+                self._mesh.publish(deleted)
+                self._beside.publish(self._beside.face, "mesh", deleted)
                 self._shown = None
 
     async def _save_ply(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -3,7 +3,9 @@
 Subscribed: `image_raw` (sensor_msgs/Image), or `image_raw/compressed` (sensor_msgs/CompressedImage) with parameter
 image_transport = compressed; `camera_info` (sensor_msgs/CameraInfo), optional.
 Published: the topics of `messages.observation.TOPICS`, and `state` (extreme3d_ros/FaceState) where it is built; all
-with the frame's stamp and frame_id; `/diagnostics`.
+with the frame's stamp and frame_id; the frame `tf_frame` on `/tf` where tf2_msgs is installed; `/diagnostics`.
+With parameter ros4hri (REP-155): subscribes to `/humans/faces/tracked` and each `/humans/faces/<id>/roi`, publishes its
+topics below `/humans/faces/<id>/` too, and whose face each frame shows as `face_id` (hri_msgs/IdsList).
 Services: `enable` (std_srvs/SetBool) pauses and resumes.
 Parameters: see SETTINGS, or `ros2 param describe`.
 """
@@ -21,17 +23,22 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
+from extreme3d_ros.engines import EngineMaker, Engines
 from extreme3d_ros.messages.camera_info import camera_info_to_calibration
 from extreme3d_ros.messages.images import compressed_to_bgr, image_to_bgr
 from extreme3d_ros.messages.observation import TOPICS, Received, observation_to_messages
 from extreme3d_ros.messages.state import FaceState, observation_to_state
+from extreme3d_ros.nodes.face_frame import TF_FRAME, FaceFrame
+from extreme3d_ros.nodes.following import Following
+from extreme3d_ros.nodes.humans import ROS4HRI
+from extreme3d_ros.nodes.latency import MAX_LATENCY, lateness
 from extreme3d_ros.nodes.lens import Lens
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
 from extreme3d_ros.nodes.qos import OBSERVATION
 from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of, fast_path_of
-from extreme3d_ros.records import Face, Observation
+from extreme3d_ros.records import Observation
 
 SETTINGS = [
     Setting("image_transport", "raw", "how images come", ("raw", "compressed")),
@@ -41,10 +48,24 @@ SETTINGS = [
         "reliability of the image subscription; 'reliable' where a network loses fragments of large images",
         ("best_effort", "reliable"),
     ),
-    Setting("device", "auto", "what computes; so far the CPU alone, whatever is asked for", ("auto", "cpu", "cuda")),
+    Setting(
+        "device",
+        "auto",
+        "what runs the networks: auto is an NVIDIA GPU where there is one and the CPU elsewhere, cuda is cuda:0",
+        ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(8))),
+    ),
+    Setting("precision", "fp32", "of TensorRT's engines; others run the networks as they are", ("fp32", "fp16")),
+    Setting(
+        "wait_for_engines",
+        False,
+        "configuring ends when TensorRT's plans are built; else the CPU runs the networks until they are",
+    ),
     Setting("max_faces", 1, "faces observed per frame; the topics carry the largest one", limits=(1, 1)),
     PROFILE,
     Setting("face_model", "", "file of the face model; empty: the profile's"),
+    TF_FRAME,
+    ROS4HRI,
+    MAX_LATENCY,
 ]
 
 _TRANSPORTS = {
@@ -53,20 +74,16 @@ _TRANSPORTS = {
 }
 _RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
 
-ENGINE = "LiteRT and ONNX Runtime, cpu"
+#: What runs the detector's networks.
+DETECTOR = "LiteRT on cpu"
 
 #: Seconds without an image after which the node warns.
 PATIENCE = 5.0
-#: Seconds for which a face is a hint where to look in the next image.
-_HINT_LIFE = 0.5
 
 
-def make_fast_path(profile: str, model_path: str):
+def make_fast_path(profile: str, model_path: str, engines: EngineMaker):
     """The fast path of a profile, with the face model of a file; empty: the profile's."""
-    # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
-    from extreme3d_ros.engines import OnnxEngine
-
-    return fast_path_of(profile, face_model_of(profile, model_path), OnnxEngine)
+    return fast_path_of(profile, face_model_of(profile, model_path), engines)
 
 
 class FaceNode(ManagedNode):
@@ -75,8 +92,11 @@ class FaceNode(ManagedNode):
     def __init__(self, make: Callable = make_fast_path):
         super().__init__("face_node", SETTINGS)
         self._make = make
+        self._engines: Engines | None = None
         self._fast_path = None
         self._outputs = {}
+        self._face_frame: FaceFrame | None = None
+        self._following: Following | None = None
         self._inputs = []
         self._enabled = True
         #: Takes observations beside the topics, on the worker's thread; None: nobody does.
@@ -84,23 +104,38 @@ class FaceNode(ManagedNode):
         self.create_service(SetBool, "enable", self._enable)
 
     def load(self) -> None:
-        if self.settings["device"] == "cuda":
-            self.get_logger().warning("device 'cuda' was asked for, but this version computes on the CPU alone")
-        start = time.monotonic()
-        self._fast_path = self._make(self.settings["profile"], self.settings["face_model"])
-        self.get_logger().info(f"loaded {ENGINE} in {time.monotonic() - start:.1f} s")
         topics = dict(TOPICS, state=FaceState) if FaceState else TOPICS
+        below = {topic: (kind, OBSERVATION) for topic, kind in topics.items()}
+        self._following = Following(self, below, self.settings["ros4hri"])
+        start, logger = time.monotonic(), self.get_logger()
+        self._engines = Engines(
+            self.settings["device"],
+            self.settings["precision"],
+            log=logger.info,
+            wait=self.settings["wait_for_engines"],
+            warn=logger.warning,
+        )
+        self._fast_path = self._make(self.settings["profile"], self.settings["face_model"], self._engines)
+        running = ", ".join(f"{name} by {status.about}" for name, status in self._engines.status().items())
+        logger.info(f"loaded in {time.monotonic() - start:.1f} s: detection by {DETECTOR}, {running}")
         self._outputs = {
             topic: self.create_lifecycle_publisher(kind, topic, OBSERVATION) for topic, kind in topics.items()
         }
+        self._face_frame = FaceFrame(self)
 
     def unload(self) -> None:
         for publisher in self._outputs.values():
             self.destroy_lifecycle_publisher(publisher)
         self._outputs = {}
+        for part in filter(None, (self._face_frame, self._following)):
+            part.close()
+        self._face_frame = self._following = None
         if self._fast_path is not None:
             self._fast_path.close()
             self._fast_path = None
+        if self._engines is not None:
+            self._engines.close()
+            self._engines = None
 
     def start(self) -> None:
         suffix, self._image_type, self._decode = _TRANSPORTS[self.settings["image_transport"]]
@@ -109,7 +144,7 @@ class FaceNode(ManagedNode):
         reliability = self.settings["reliability"]
         self._lens, self._lens_state, self._last_info = Lens(), "", b""
         self._frames, self._last_image = 0, time.monotonic()
-        self._before: tuple[float, Face] | None = None  # stamp and face of the last image with one
+        self._following.start()
         self._worker = NewestWorker(lambda item: self.attempt(lambda: self._observe(*item)), "fast path")
         qos = QoSProfile(depth=1, reliability=_RELIABILITIES[reliability])
         best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -120,9 +155,15 @@ class FaceNode(ManagedNode):
         self._watch = self.create_timer(PATIENCE, self._warn_of_silence, clock=STEADY)
         self.get_logger().info(f"waiting for images on {self._image_topic} ({reliability}, depth 1)")
 
+    def stop(self) -> None:
+        super().stop()
+        self._following.stop()
+
     def health(self) -> tuple[bytes, str, dict[str, object]]:
+        engines = self._engines.status()
         values = {
-            "engine": ENGINE,
+            "engine": DETECTOR,
+            **{f"engine of {name}": status.about for name, status in engines.items()},
             "profile": self.settings["profile"],
             "image_topic": self._image_topic,
             "camera": self._lens.state,
@@ -130,12 +171,23 @@ class FaceNode(ManagedNode):
             "dropped": self._worker.dropped,
             "skipped": self.statistics["skipped"],
             "faces": self.statistics["faces"],
+            "tf": self._face_frame.state,
+            **self._following.state,
         }
         if not self._enabled:
             return DiagnosticStatus.OK, "paused by the service enable", values
         if self._silence() > PATIENCE:
             return DiagnosticStatus.WARN, self._silence_text(), values
-        return DiagnosticStatus.OK, "working" if self._watched() else "idle: nobody subscribes", values
+        for name, status in engines.items():
+            if status.degraded:
+                return DiagnosticStatus.WARN, f"{name} runs by {status.about}: {status.degraded}", values
+        if trouble := self._following.trouble:
+            return DiagnosticStatus.WARN, trouble, values
+        if not self._watched():
+            return DiagnosticStatus.OK, "idle: nobody subscribes", values
+        if slow := lateness(self.statistics, self.settings["max_latency"]):
+            return DiagnosticStatus.WARN, slow, values
+        return DiagnosticStatus.OK, "working", values
 
     def _take_image(self, serialized: bytes) -> None:
         self._frames += 1
@@ -157,26 +209,31 @@ class FaceNode(ManagedNode):
         frame = self._lens(self._decode(message))
         self._tell_lens_state()
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
-        hint = self._before[1] if self._before and 0 <= stamp - self._before[0] < _HINT_LIFE else None
-        faces = self._fast_path(frame, self.settings["max_faces"], hint)
+        face, faces = self._following.look(self._fast_path, frame, stamp, self.settings["max_faces"])
         if faces:
-            self._before = stamp, faces[0].face
             self.statistics.count("faces")
-            self._publish(faces[0], message.header)
+            self._publish(faces[0], message.header, face)
         self.statistics.finished((time.monotonic() - arrival) * 1e3, faces[0].timings_ms if faces else {})
 
-    def _publish(self, seen: Observation, header: Header) -> None:
+    def _publish(self, seen: Observation, header: Header, face: str) -> None:
+        self._following.announce(face, header)
+        beside = self._following.topics
         makers = observation_to_messages(seen, header) | {"state": lambda: observation_to_state(seen, header)}
         for topic, publisher in self._outputs.items():
-            if publisher.get_subscription_count():
-                publisher.publish(makers[topic]())
+            subscribed = publisher.get_subscription_count()
+            if subscribed or beside.watched(topic):
+                message = makers[topic]()
+                if subscribed:
+                    publisher.publish(message)
+                beside.publish(face, topic, message)
+        self._face_frame.send(self.settings["tf_frame"], seen, header)
         handover = self.handover  # another thread may end it
         if handover is not None:
             handover(Received(header, seen.crop, seen.foundation, seen.layers))
 
     def _watched(self) -> bool:
         subscribed = any(publisher.get_subscription_count() for publisher in self._outputs.values())
-        return subscribed or self.handover is not None
+        return subscribed or self._following.topics.watched() or self.handover is not None
 
     def _tell_lens_state(self) -> None:
         if self._lens.state != self._lens_state:

@@ -1,0 +1,67 @@
+"""The table of `extreme3d engines list`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from extreme3d_ros.engines import EngineError
+from extreme3d_ros.engines.driver import Gpu
+from extreme3d_ros.engines.machine import Machine
+from extreme3d_ros.engines.plan_file import BrokenPlan, read_plan
+from extreme3d_ros.engines.plans import FORMAT, Plans
+from extreme3d_ros.engines.tensorrt_module import TensorRT
+
+_NAMES = {"tensorrt": "", "tensorrt_rtx": "RTX "}
+
+
+def rows(plans: Plans, machine: Machine) -> Iterator[tuple[str, ...]]:
+    """Each plan's network, GPU, TensorRT, precision, MB, when it was built, state, and file."""
+    gpus, tensorrt = _present(machine)
+    for path, _ in plans.headers():
+        try:
+            size, (header, _) = path.stat().st_size, read_plan(path)
+            key = header["key"]
+            yield (
+                Path(header["network"]).stem,
+                key["gpu"],
+                f"{_NAMES.get(key['module'], '')}{key['version']}",
+                key["precision"],
+                f"{size / 1e6:.1f}",
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(header["built"])),
+                _state(header, gpus, tensorrt),
+                str(path),
+            )
+        except FileNotFoundError:  # thrown away by another process
+            continue
+        except (BrokenPlan, KeyError, TypeError) as error:
+            reason = str(error) if isinstance(error, BrokenPlan) else "its header is another's"
+            yield "-", "-", "-", "-", "-", "-", f"broken: {reason}", str(path)
+
+
+def _present(machine: Machine) -> tuple[tuple[Gpu, ...], TensorRT | None]:
+    """What plans are for on this machine. The driver is asked first: without one TensorRT may end the process."""
+    try:
+        return machine.find_gpus(), machine.find_tensorrt()
+    except EngineError:
+        return (), None
+
+
+def _state(header: Mapping, gpus: tuple[Gpu, ...], tensorrt: TensorRT | None) -> str:
+    """Whether this machine would use a plan today."""
+    key, network = header["key"], Path(header["network"])
+    if not network.exists():
+        return f"stale: {network} is gone"
+    if hashlib.sha256(network.read_bytes()).hexdigest() != key["onnx"]:
+        return f"stale: {network} is another now"
+    if key.get("format") != FORMAT:
+        return "stale: another version of this package made it"
+    if tensorrt is None:
+        return "not for this machine: it cannot run plans"
+    if (key["module"], key["version"]) != (tensorrt.name, tensorrt.version):
+        return f"stale: this is {tensorrt.about}"
+    if not any(key["gpu"] == gpu.name and key["capability"] == "{}.{}".format(*gpu.capability) for gpu in gpus):
+        return "not for this machine: its GPU is another"
+    return "good"

@@ -1,0 +1,73 @@
+"""Faces that others track, by the conventions of ROS4HRI (REP-155): regions in, the face to work on out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from extreme3d_ros.errors import InputError
+
+try:
+    from hri_msgs.msg import IdsList as IdsList
+    from hri_msgs.msg import NormalizedRegionOfInterest2D as RoiMessage
+except ImportError:  # a package of its own, by no means everywhere
+    IdsList = RoiMessage = None
+
+#: Below it lie the topics of each face, under its id.
+FACES = "/humans/faces"
+
+#: Another face is taken up only if it is larger than the one at hand by this factor, in area: two persons at the same
+#: distance would else take turns.
+_CLEARLY_LARGER = 1.5
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A face's box in parts of the image's width and height, 0..1; stamp: its image's, seconds."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+    stamp: float = 0.0
+
+    @property
+    def area(self) -> float:
+        """Part of the image, 0..1."""
+        return (self.xmax - self.xmin) * (self.ymax - self.ymin)
+
+    def scaled(self, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+        """Corners (2,), (2,) in the pixels of an image; the first pixel's centre is 0."""
+        size = np.array([width, height])
+        return np.array([self.xmin, self.ymin]) * size - 0.5, np.array([self.xmax, self.ymax]) * size - 0.5
+
+
+def message_to_roi(message: RoiMessage) -> Roi:
+    """A message's box, cut to the image. Raises InputError where nothing is left of it."""
+    corners = np.array([message.xmin, message.ymin, message.xmax, message.ymax], float)
+    xmin, ymin, xmax, ymax = np.clip(corners, 0, 1).tolist()
+    if not (xmin < xmax and ymin < ymax):  # NaN too
+        raise InputError(f"a face's roi is empty: {corners.tolist()} of xmin, ymin, xmax, ymax in 0..1")
+    stamp = message.header.stamp
+    return Roi(xmin, ymin, xmax, ymax, stamp.sec + stamp.nanosec * 1e-9)
+
+
+def check_id(face: str) -> str:
+    """A face's id, if it can be part of a topic's name; raises InputError else."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", face):
+        raise InputError(
+            f"a face is tracked by the id {face!r}, which REP-155 does not allow: a letter, then more or digits"
+        )
+    return face
+
+
+def chosen_face(current: str, rois: Mapping[str, Roi]) -> str:
+    """The id of the face to work on, "" for none: the largest, or the current one while none is clearly larger."""
+    if not rois:
+        return ""
+    largest = max(rois, key=lambda face: rois[face].area)
+    stays = current in rois and rois[largest].area <= _CLEARLY_LARGER * rois[current].area
+    return current if stays else largest

@@ -1,0 +1,150 @@
+"""face_node and completion_node on faces that another node tracks (REP-155), and the head's frame on /tf."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("skimage.data")
+
+import ros_helpers  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from geometry_msgs.msg import PoseStamped  # noqa: E402
+from rclpy.serialization import deserialize_message  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from visualization_msgs.msg import Marker  # noqa: E402
+
+from extreme3d_ros.messages.humans import FACES, IdsList, RoiMessage  # noqa: E402
+from extreme3d_ros.messages.transform import TFMessage  # noqa: E402
+from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
+
+ros_helpers.keep_to_this_machine()
+
+with_hri_msgs = pytest.mark.skipif(not IdsList, reason="hri_msgs is not installed")
+#: The astronaut's face, and a corner without one; xmin, ymin, xmax, ymax.
+FACE, CORNER = (0.35, 0.1, 0.55, 0.38), (0.0, 0.7, 0.25, 1.0)
+
+
+class Tracker:
+    """Says of every image which faces are where, as a face detector does."""
+
+    def __init__(self, listener):
+        self.faces = {}
+        self._node = listener.node
+        self._publishers = {}
+        self._tracked = self._node.create_publisher(IdsList, f"{FACES}/tracked", 1)
+        self._node.create_subscription(Image, "/image_raw", self._track, 1)
+
+    def _track(self, image):
+        self._tracked.publish(IdsList(header=image.header, ids=list(self.faces)))
+        for face, corners in self.faces.items():
+            if face not in self._publishers:
+                self._publishers[face] = self._node.create_publisher(RoiMessage, f"{FACES}/{face}/roi", 1)
+            box = dict(zip(("xmin", "ymin", "xmax", "ymax"), corners))
+            self._publishers[face].publish(RoiMessage(header=image.header, c=1.0, **box))
+
+
+@pytest.fixture
+def listener():
+    listener = ros_helpers.Listener("ros4hri_listener")
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    processes = []
+
+    def start(name, *arguments, **parameters):
+        processes.append(ros_helpers.NodeProcess(name, tmp_path / f"{name}.log", *arguments, **parameters))
+        return processes[-1]
+
+    yield start
+    statuses = [process.end() for process in processes]
+    assert set(statuses) == {0}
+    assert not [process.output for process in processes if "Traceback" in process.output]
+
+
+def status_of(listener, node, test, seconds=40):
+    """The next diagnostic status of a node that passes a test."""
+    reports = listener.listen(DiagnosticArray, "/diagnostics", 10)
+
+    def find():
+        return next((s for m in reports for s in m.status if s.name == node and test(s)), None)
+
+    return listener.wait(find, seconds)
+
+
+def values(status):
+    return {pair.key: pair.value for pair in status.values}
+
+
+def test_a_node_is_late_from_the_latency_that_is_set(start, listener):
+    start("image_source", rate=5)
+    start("face_node", reliability="reliable", max_latency=0.001)
+    listener.listen(PoseStamped, "/pose", OBSERVATION)
+    status = status_of(listener, "face_node", lambda s: s.message.startswith("slow"))
+    assert status and status.level == DiagnosticStatus.WARN
+    assert f"{float(values(status)['latency_p95_ms']) / 1e3:.2f} s" in status.message and "0.001" in status.message
+
+
+@pytest.mark.skipif(bool(IdsList), reason="hri_msgs is installed")
+@pytest.mark.parametrize("name", ["face_node", "completion_node"])
+def test_without_hri_msgs_the_node_says_how_to_get_it(name, start, listener):
+    process = start(name, ros4hri="true")
+    assert listener.wait(lambda: "hri_msgs" in process.output, 40), process.output
+    assert status_of(listener, name, lambda s: s.level == DiagnosticStatus.ERROR and "hri_msgs" in s.message)
+
+
+@with_hri_msgs
+def test_a_face_tracked_by_others_is_worked_on_and_found_below_its_id(start, listener):
+    tracker = Tracker(listener)
+    start("image_source", rate=5)
+    face = start("face_node", reliability="reliable", ros4hri="true")
+    start("completion_node", ros4hri="true")
+    poses = listener.listen(PoseStamped, "/pose", OBSERVATION)
+    assert status_of(listener, "face_node", lambda s: values(s).get("ros4hri") == "no face is tracked")
+    assert not poses, "no face is searched for"
+
+    tracker.faces = {"corner": CORNER}
+    listener.spin(2)
+    assert not poses, "nor found outside the region"
+
+    tracker.faces = {"corner": CORNER, "abcde": tuple(FACE)}
+    tracker.faces["corner"] = (0.0, 0.9, 0.1, 1.0)
+    beside = listener.listen(PoseStamped, f"{FACES}/abcde/pose", OBSERVATION)
+    meshes = listener.listen(Marker, f"{FACES}/abcde/mesh", MESH, raw=True)
+    assert listener.wait(lambda: poses and beside and meshes, 60), face.output
+    assert beside[-1].header.frame_id == "camera" and 0.2 < beside[-1].pose.position.z < 5
+    mesh = deserialize_message(meshes[-1], Marker)
+    assert mesh.action == Marker.ADD and len(mesh.points) > 30_000
+    assert status_of(listener, "face_node", lambda s: values(s).get("ros4hri") == "working on abcde")
+
+    tracker.faces = {"other": FACE}
+    others = listener.listen(Marker, f"{FACES}/other/mesh", MESH, raw=True)
+    assert listener.wait(lambda: others, 20)
+    assert listener.wait(lambda: not listener.node.count_publishers(f"{FACES}/abcde/mesh"), 10)
+    assert listener.wait(lambda: deserialize_message(meshes[-1], Marker).action == Marker.DELETE, 5)
+
+
+@with_hri_msgs
+def test_a_node_that_waits_for_a_tracker_in_vain_warns(start, listener):
+    start("image_source", rate=5)
+    start("face_node", reliability="reliable", ros4hri="true")
+    assert status_of(listener, "face_node", lambda s: s.level == DiagnosticStatus.WARN and "/tracked" in s.message)
+
+
+@pytest.mark.skipif(not TFMessage, reason="tf2_msgs is not installed")
+def test_the_head_is_a_frame_of_tf_while_frames_are_observed_anyway(start, listener):
+    start("image_source", rate=5)
+    start("face_node", reliability="reliable", tf_frame="head", max_latency=3600.0)
+    transforms = listener.listen(TFMessage, "/tf", 100)
+    assert status_of(listener, "face_node", lambda s: "nobody subscribes" in s.message)
+    assert not transforms, "listeners of /tf alone keep nothing computed"
+    poses = listener.listen(PoseStamped, "/pose", OBSERVATION)
+    assert listener.wait(lambda: len(transforms) > 2 and len(poses) > 2, 40)
+    (transform,) = transforms[-1].transforms
+    assert (transform.header.frame_id, transform.child_frame_id) == ("camera", "head")
+    pose = next(pose for pose in poses if pose.header.stamp == transform.header.stamp).pose.position
+    p = transform.transform.translation
+    np.testing.assert_array_equal([p.x, p.y, p.z], [pose.x, pose.y, pose.z])
+    assert values(status_of(listener, "face_node", lambda s: s.message == "working"))["tf"] == "camera to head"
