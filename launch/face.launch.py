@@ -27,6 +27,12 @@ ARGUMENTS = [
         default_value=PathJoinSubstitution([SHARE, "config", "face.yaml"]),
         description="File of parameters for both nodes.",
     ),
+    DeclareLaunchArgument(
+        "container",
+        default_value="false",
+        choices=BOOLEAN,
+        description="Both nodes in one process, which saves memory; its enclave is that of face_container.",
+    ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="Start RViz too."),
     DeclareLaunchArgument("fixed_frame", default_value="camera", description="RViz's fixed frame: the camera's."),
     DeclareLaunchArgument("use_sim_time", default_value="false", choices=BOOLEAN, description="Take time from /clock."),
@@ -115,11 +121,14 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def nodes(context: LaunchContext) -> list[Node]:
-    """The two nodes, and RViz if it is asked for."""
+    """The two nodes or the process that holds both, and RViz if it is asked for."""
     image_topic = value(context, "image_topic")
     camera_info = value(context, "camera_info") or posixpath.join(posixpath.dirname(image_topic), "camera_info")
     camera = [("image_raw", image_topic), ("camera_info", camera_info)]
-    started = [node(context, "face_node", camera), node(context, "completion_node", [])]
+    if value(context, "container") == "true":
+        started = [node(context, "face_container", list(OVERRIDES), camera)]
+    else:
+        started = [node(context, name, [name], remapped, name=name) for name, remapped in zip(OVERRIDES, (camera, []))]
     return [*started, rviz(context)] if value(context, "rviz") == "true" else started
 
 
@@ -132,22 +141,24 @@ def kind(argument: DeclareLaunchArgument) -> type:
     return bool if argument.choices == ["", *BOOLEAN] else str
 
 
-def node(context: LaunchContext, name: str, remappings: list[tuple[str, str]]) -> Node:
-    """One of the nodes: the parameter file, and over it what the launch arguments say."""
+def node(
+    context: LaunchContext, executable: str, holds: list[str], remappings: list[tuple[str, str]], **options
+) -> Node:
+    """An executable that holds one of the nodes or both: the parameter file, and over it what the arguments say."""
     # Typed: as plain text a folder named 2024 would be taken for a number.
     overrides = {
         argument.name: ParameterValue(LaunchConfiguration(argument.name), value_type=kind(argument))
+        for name in holds
         for argument in OVERRIDES[name]
         if value(context, argument.name)
     }
     overrides["use_sim_time"] = value(context, "use_sim_time") == "true"
     arguments = ["--log-level", value(context, "log_level")]
     if enclaves := value(context, "enclaves"):
-        arguments += ["--enclave", posixpath.join(enclaves, name)]
+        arguments += ["--enclave", posixpath.join(enclaves, executable)]
     return Node(
         package=PACKAGE,
-        executable=name,
-        name=name,
+        executable=executable,
         namespace=value(context, "namespace"),
         parameters=[value(context, "params_file"), overrides],
         remappings=remappings,
@@ -156,6 +167,7 @@ def node(context: LaunchContext, name: str, remappings: list[tuple[str, str]]) -
         emulate_tty=True,
         respawn=value(context, "respawn") == "true",
         respawn_delay=2.0,
+        **options,
     )
 
 

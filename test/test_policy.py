@@ -31,8 +31,14 @@ if not TFMessage:
     AT_OTHER_TIMES.add(("publish", "/tf"))
 
 
+def enclaves():
+    """The profiles by node, by enclave."""
+    found = ElementTree.parse(POLICY).findall("enclaves/enclave")
+    return {enclave.get("path"): {p.get("node"): p for p in enclave.iter("profile")} for enclave in found}
+
+
 def profiles():
-    return {profile.get("node"): profile for profile in ElementTree.parse(POLICY).iter("profile")}
+    return [profile for enclave in enclaves().values() for profile in enclave.values()]
 
 
 def resolved(profile, expression):
@@ -67,7 +73,7 @@ def test_a_node_may_do_what_it_does_and_no_more(tmp_path, name):
     )
     listener = ros_helpers.Listener()
     listener.listen(Marker, "/face/mesh", MESH)  # unwatched, completion_node subscribes to nothing
-    wanted = allowed(profiles()[name]) - AT_OTHER_TIMES
+    wanted = allowed(enclaves()[f"/extreme3d/{name}"][name]) - AT_OTHER_TIMES
 
     def graph():
         if (name, namespace) in listener.node.get_node_names_and_namespaces():
@@ -83,16 +89,22 @@ def test_a_node_may_do_what_it_does_and_no_more(tmp_path, name):
 
 def test_nothing_is_denied_by_name_or_allowed_by_pattern():
     """A denial would be a hole's patch; a pattern allows what nobody thought of."""
-    rules = [rule for profile in profiles().values() for rule in profile]
+    rules = [rule for profile in profiles() for rule in profile]
     assert {value for rule in rules for value in rule.attrib.values()} == {"ALLOW"}
     assert not [entry.text for rule in rules for entry in rule if set(entry.text) & set("*?[]")]
 
 
-def test_each_node_has_an_enclave_by_its_name():
-    enclaves = ElementTree.parse(POLICY).findall("enclaves/enclave")
-    assert {enclave.get("path"): [p.get("node") for p in enclave.iter("profile")] for enclave in enclaves} == {
-        f"/extreme3d/{name}": [name] for name in ARGUMENTS
+def test_each_executable_has_an_enclave_by_its_name():
+    held = {name: [name] for name in ARGUMENTS} | {"face_container": ["face_node", "completion_node"]}
+    assert {path: list(nodes) for path, nodes in enclaves().items()} == {
+        f"/extreme3d/{name}": nodes for name, nodes in held.items()
     }
+
+
+@pytest.mark.parametrize("name", ["face_node", "completion_node"])
+def test_a_node_may_do_the_same_in_the_container(name):
+    alone, contained = (enclaves()[f"/extreme3d/{where}"][name] for where in (name, "face_container"))
+    assert allowed(alone) == allowed(contained)
 
 
 def test_sros2_accepts_the_policy():
