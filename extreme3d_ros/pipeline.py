@@ -6,6 +6,7 @@ import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model.identity_filter import IdentityFilter
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
@@ -46,24 +47,34 @@ class FastPath:
         self._raster = SurfaceRaster(model)
         self._layers = layers or NetworkLayers(model, engines=engines)
 
-    def __call__(self, frame: Frame, max_faces: int | None = 1, hint: Face | None = None) -> list[Observation]:
+    def __call__(
+        self,
+        frame: Frame,
+        max_faces: int | None = 1,
+        hint: Face | None = None,
+        person: IdentityFilter | None = None,
+    ) -> list[Observation]:
         """The faces of a frame, largest first (None: all of them); an empty list where there is none.
 
-        hint: the face of the frame before; a hard one is found sooner with it.
+        hint: the face of the frame before; a hard one is found sooner with it. person: whose face the largest one is;
+        hears this view, and gives the shape.
         """
         timings: dict[str, float] = {}
         with timed(timings, "detection"):
             faces = self._detection(frame.image, hint)
-        observations = [self._observe(frame, face, dict(timings)) for face in faces[:max_faces]]
+        persons = [person] + [None] * len(faces)
+        observations = [self._observe(frame, face, dict(timings), who) for face, who in zip(faces[:max_faces], persons)]
         return [observation for observation in observations if observation is not None]
 
-    def _observe(self, frame: Frame, face: Face, timings: dict[str, float]) -> Observation | None:
+    def _observe(
+        self, frame: Frame, face: Face, timings: dict[str, float], person: IdentityFilter | None
+    ) -> Observation | None:
         """One face; None where its points are those of no face."""
         with timed(timings, "crop"):
             crop = self._crop(frame, face)
         with timed(timings, "foundation"):
             try:
-                foundation, coefficients, confidence = self._foundation(frame, face, crop)
+                foundation, coefficients, confidence = self._foundation(frame, face, crop, person)
             except ValueError:
                 return None
         with timed(timings, "raster"):

@@ -99,3 +99,36 @@ def test_nonsense_points_give_no_monster():
             continue
         assert np.abs(fit.shape).max() < 5 and np.abs(fit.expression).max() < 5
         assert np.isfinite(fit.t).all() and fit.residual > 3
+
+
+def test_the_information_is_what_was_expected_and_what_the_points_add():
+    """The points cannot take any away, and say nothing where they are lost."""
+    _, points = seen_points(np.zeros(99), np.zeros(29), LOOKING_AT_THE_CAMERA, np.array([0, 0, 0.6]))
+    known = evidence(points)
+    expected = np.diag(known.spread[:99] ** -2.0)
+    added = np.linalg.eigvalsh(FITTER(known, CAMERA).information - expected)
+    assert added.min() > -1e-3 and added.max() > 1
+    lost = Evidence(points, 1e6 * known.deviation, known.mean, known.spread)
+    np.testing.assert_allclose(FITTER(lost, CAMERA).information, expected, atol=1e-6)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000), st.floats(-50, 50))
+def test_pose_and_expression_follow_a_shape_that_is_known_better(seed, yaw):
+    """As if the points had been fitted anew with that shape."""
+    random = np.random.default_rng(seed)
+    shape, expression = 0.7 * random.normal(size=99), 0.5 * random.normal(size=29)
+    R = LOOKING_AT_THE_CAMERA @ Rotation.from_euler("y", yaw, degrees=True).as_matrix()
+    _, points = seen_points(shape, expression, R, np.array([0.0, 0.0, 0.6]))
+    known = evidence(points)
+    own = FITTER(known, CAMERA)
+    better = own.shape + 0.5 * (shape - own.shape)
+    mean, spread = known.mean.copy(), known.spread.copy()
+    mean[:99], spread[:99] = better, 1e-3
+    anew = FITTER(Evidence(points, known.deviation, mean, spread), CAMERA)
+
+    def vertices(fit):
+        return MODEL.vertices(fit.shape, fit.expression) @ fit.R.T + fit.t
+
+    off, before = (np.linalg.norm(vertices(fit) - vertices(anew), axis=1).mean() for fit in (own.given(better), own))
+    assert off < 0.3 * before + 2e-4

@@ -257,3 +257,32 @@ def test_a_calibration_is_used(image, tmp_path):
     assert main(arguments) == 0
     face = json.loads((tmp_path / "astronaut.json").read_text())["faces"][0]
     assert 1.2 < face["pose"]["t"][2] < 2.2  # twice the focal length, twice the distance
+
+
+def test_images_of_the_same_person_get_one_shape(image, tmp_path):
+    """A photograph and its mirror image: the shape of both is symmetric about what each alone would have."""
+    mirrored = tmp_path / "mirrored.png"
+    cv2.imwrite(str(mirrored), cv2.imread(str(image))[:, ::-1])
+    shapes = {}
+    for folder, images, options in (
+        ("alone", [image], []),
+        ("both", [image, mirrored], ["--same-person"]),
+        ("again", [mirrored, image], ["--same-person"]),
+    ):
+        out = tmp_path / folder
+        assert main(["reconstruct", *map(str, images), "--out", str(out), "--no-complete", "--quiet", *options]) == 0
+        faces = [json.loads((out / f"{path.stem}.json").read_text())["faces"][0] for path in images]
+        shapes[folder] = np.array([face["shape"] for face in faces])
+        shapes[folder, "expression"] = np.array([face["expression"] for face in faces])
+    np.testing.assert_array_equal(shapes["both"][0], shapes["both"][1])
+    np.testing.assert_allclose(shapes["both"], shapes["again"], atol=1e-5)  # their order is of no matter
+    assert np.abs(np.diff(shapes["both", "expression"], axis=0)).max() > 0.01
+    assert np.abs(shapes["both"][0] - shapes["alone"][0]).max() > 0.01
+
+
+def test_an_image_without_a_face_does_not_keep_the_same_person_from_the_others(image, tmp_path):
+    empty = tmp_path / "empty.png"
+    cv2.imwrite(str(empty), np.full((100, 100, 3), 127, np.uint8))
+    arguments = ["reconstruct", str(empty), str(image), "--out", str(tmp_path), "--no-complete", "--same-person"]
+    assert main(arguments) == 3
+    assert (tmp_path / "astronaut.json").exists()

@@ -39,6 +39,11 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if need be")
     parser.add_argument("--faces", choices=["largest", "all"], default="largest")
+    parser.add_argument(
+        "--same-person",
+        action="store_true",
+        help="the images' largest faces are one person's: each tells of the shape, which all of them get",
+    )
     parser.add_argument("--camera-info", metavar="YAML", help="calibration in the format of ROS camera_calibration")
     parser.add_argument("--no-complete", action="store_true", help="stop before hole filling and soft symmetry")
     parser.add_argument(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from extreme3d_ros.camera import Camera
 from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel
+from extreme3d_ros.face_model.identity_filter import IdentityFilter
 from extreme3d_ros.input.frames import frame_of, read_camera
 from extreme3d_ros.input.images import read_image
 from extreme3d_ros.output.atomic import write_bytes
@@ -40,6 +43,8 @@ def reconstruct(arguments) -> int:
         completion = Completion(model, references_of(arguments.references, model.name), arguments.zipped)
     fast = fast_path_of(arguments.profile, model, engines_of(arguments))
     job = Reconstruction(out, model, fast, completion, arguments.faces == "all")
+    if arguments.same_person:
+        job.person = one_person(arguments.images, calibration, model, fast)
     worst = 0
     several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
     for path in tqdm(arguments.images, disable=not several, unit="image"):
@@ -58,10 +63,12 @@ class Reconstruction:
         self._out, self._model, self._fast, self._every_face = out, model, fast, every_face
         self._intermediates = Intermediates(model)
         self._completion = completion
+        #: Who the largest face of every frame is; None: that is asked of each frame alone.
+        self.person: IdentityFilter | None = None
 
     def __call__(self, stem: str, frame: Frame, source: str) -> None:
         """Writes all files of one image. Raises NoFaceError where it shows no face."""
-        observations = self._fast(frame, None if self._every_face else 1)
+        observations = self._fast(frame, None if self._every_face else 1, person=self.person)
         if not observations:
             raise NoFaceError(f"{source}: no face found; use an image in which a face is upright and not tiny")
         names = [f"{stem}_face{number}" if number else stem for number in range(len(observations))]
@@ -101,6 +108,19 @@ class Reconstruction:
         write_bytes(self._out / f"{name}_layers.npz", data.getvalue())
         write_bytes(self._out / f"{name}_bump.png", png(encode(bump)))
         write_bytes(self._out / f"{name}_figure.png", png(panels))
+
+
+def one_person(
+    images: list[str], calibration: tuple[Camera, np.ndarray] | None, model: FaceModel, fast: FastPath
+) -> IdentityFilter:
+    """What the largest faces of all images tell of one person's shape; of images without one there is nothing to hear,
+    and their own turn says why."""
+    person = IdentityFilter(len(model.shape_modes), changing=False)
+    for path in images:
+        with suppress(Extreme3DError):
+            fast(frame_of(read_image(path), calibration), person=person)
+    person.settle()
+    return person
 
 
 def frontal(mesh: FaceMesh, foundation: Foundation) -> FaceMesh:

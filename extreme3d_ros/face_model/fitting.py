@@ -7,7 +7,7 @@ Minimised over the pose (R, t) and the coefficients c = (shape alpha, expression
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -42,13 +42,28 @@ class Evidence:
 @dataclass(frozen=True)
 class Fit:
     """shape (99,), expression (29,) in standard deviations; R (3, 3), t (3,) metres; residual: rms error in units of
-    the points' standard deviations."""
+    the points' standard deviations; information: (S, S) about the shape, whatever pose and expression are (their Schur
+    complement in the last step's normal matrix); response: (6 + E, S) how rotation (about the camera's axes, radians),
+    t and expression follow a change of the shape."""
 
     shape: np.ndarray
     expression: np.ndarray
     R: np.ndarray
     t: np.ndarray
     residual: float
+    information: np.ndarray
+    response: np.ndarray
+
+    def given(self, shape: np.ndarray) -> Fit:
+        """The fit for a shape (S,) that is known better: pose and expression follow it."""
+        change = self.response @ (shape - self.shape)
+        return replace(
+            self,
+            shape=shape.astype(np.float32),
+            expression=self.expression + change[6:].astype(np.float32),
+            R=Rotation.from_rotvec(change[:3]).as_matrix() @ self.R,
+            t=self.t + change[3:6],
+        )
 
 
 class PointFitter:
@@ -67,19 +82,21 @@ class PointFitter:
         c = known.mean.astype(np.float64)
         R, t = pose_by_points(self._points(c), known.points, camera)
         for _ in range(self._iterations):
-            step, residual = self._step(known, camera, R, t, c)
+            H, gradient, residual = self._normal(known, camera, R, t, c)
+            step = -cho_solve(cho_factor(H), gradient, check_finite=False)
             R = Rotation.from_rotvec(step[:3]).as_matrix() @ R
             t = t + step[3:6]
             c = c + step[6:]
         shape, expression = np.split(c.astype(np.float32), [self._shapes])
-        return Fit(shape, expression, R, t, residual)
+        return Fit(shape, expression, R, t, residual, *_shape_apart(H, self._shapes))
 
     def _points(self, c):
         """(468, 3) on the face of the coefficients, the model's frame."""
         return self._mean + self._modes @ c.astype(np.float32)
 
-    def _step(self, known: Evidence, camera: Camera, R, t, c):
-        """One Gauss-Newton step (rotation, translation, coefficients) and the residual it starts from."""
+    def _normal(self, known: Evidence, camera: Camera, R, t, c):
+        """The normal matrix and the gradient of a Gauss-Newton step (rotation, translation, coefficients), and the
+        residual it starts from."""
         rotated = self._points(c) @ R.T
         x, y, z = (rotated + t).T
         fx, fy = camera.K[0, 0], camera.K[1, 1]
@@ -100,7 +117,15 @@ class PointFitter:
         H = (J.T @ J).astype(np.float64) + np.diag(precision)
         gradient = J.T @ (off * weight[:, None]).ravel().astype(np.float32)
         gradient = gradient + precision * np.concatenate([np.zeros(6), c - known.mean])
-        return -cho_solve(cho_factor(H, overwrite_a=True), gradient, check_finite=False), residual
+        return H, gradient, residual
+
+
+def _shape_apart(H: np.ndarray, shapes: int) -> tuple[np.ndarray, np.ndarray]:
+    """`Fit`'s information and response, of a normal matrix over pose (6), shape and expression."""
+    other = np.r_[:6, 6 + shapes : len(H)]
+    across = H[other, 6 : 6 + shapes]
+    response = -cho_solve(cho_factor(H[np.ix_(other, other)]), across)
+    return H[6 : 6 + shapes, 6 : 6 + shapes] + across.T @ response, response
 
 
 def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

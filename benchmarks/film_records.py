@@ -1,0 +1,99 @@
+"""What the fast path makes of rendered films, kept in files: rendering takes longer than all that is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.face_films import Films, Instant, frontal, still, sweep
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.camera import Camera
+from extreme3d_ros.face_model.fitting import Evidence, Fit, PointFitter
+from extreme3d_ros.face_model.identity_filter import ShapeEvidence, shape_evidence
+from extreme3d_ros.records import Frame
+from extreme3d_ros.stages.detection import Detection
+from extreme3d_ros.stages.foundation_network import FoundationNetwork
+
+_FRAMES = 16
+#: Yaws of the still heads, degrees.
+_STILL_YAWS = 0.0, 20.0, -35.0, 45.0, -10.0
+#: By name, the film of the n-th person.
+FILMS: dict[str, Callable[[int], list[Instant]]] = {
+    "sweep": lambda n: sweep(_FRAMES),
+    "frontal": lambda n: frontal(_FRAMES),
+    "still": lambda n: still(_FRAMES, _STILL_YAWS[n % len(_STILL_YAWS)]),
+}
+_KEPT = ("better", "deviation", "mean", "spread", "K", "score")
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame in which the face was found. direction: (3,) from the head to the camera, model frame."""
+
+    fit: Fit
+    evidence: ShapeEvidence
+    direction: np.ndarray
+    score: float
+
+
+@dataclass(frozen=True)
+class Film:
+    """neutral: (V, 3) the true face without expression, in metres."""
+
+    neutral: np.ndarray
+    views: list[View]
+
+
+class Recorder:
+    """Films of seeds, from `folder` where they are there already."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.films = Films()
+        self._fitter = PointFitter(self.films.heads.model)
+
+    @cached_property
+    def _network(self) -> FoundationNetwork:
+        return FoundationNetwork(self.films.heads.model)
+
+    def __call__(self, seed: int, name: str, n: int) -> Film:
+        """A film of FILMS, of the n-th person."""
+        path = self._folder / f"{seed}-{name}.npz"
+        if not path.exists():
+            part = path.with_suffix(".part.npz")
+            np.savez(part, **self._recorded(seed, FILMS[name](n)))
+            part.rename(path)
+        with np.load(path) as data:
+            found = np.flatnonzero(data["found"])
+            kept = {key: data[key] for key in _KEPT}
+            return Film(data["neutral"][0], [self._view(*(kept[key][i] for key in _KEPT)) for i in found])
+
+    def _view(self, points, deviation, mean, spread, K, score) -> View:
+        known = Evidence(points, deviation, mean, spread)
+        fit = self._fitter(known, Camera(K, *self.films.size))
+        evidence = shape_evidence(known, fit.shape, fit.information)
+        return View(fit, evidence, -fit.t @ fit.R, float(score))
+
+    def _recorded(self, seed: int, instants: list[Instant]) -> dict[str, np.ndarray]:
+        detection, face, rows = Detection(), None, []
+        for instant in instants:
+            made = self.films.at(seed, instant)
+            faces = detection(made.image, face)
+            face = faces[0] if faces else None
+            rows.append({"found": bool(faces), "neutral": made.neutral} | self._known(made, face))
+        detection.close()
+        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
+    def _known(self, made, face) -> dict:
+        if face is None:
+            coefficients = len(self.films.heads.model.shape_modes) + len(self.films.heads.model.expression_modes)
+            nothing = np.zeros((468, 2)), np.ones(468), np.zeros(coefficients), np.ones(coefficients)
+            return dict(zip(_KEPT, [*nothing, made.camera.K, 0.0]))
+        known = self._network(Frame(made.image, made.camera), face.points)
+        values = known.points, known.deviation, known.mean, known.spread, made.camera.K, face.score
+        return dict(zip(_KEPT, values))
