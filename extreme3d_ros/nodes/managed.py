@@ -16,6 +16,7 @@ from rclpy.node import Node
 
 from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.messages.diagnostics import diagnostic_array
+from extreme3d_ros.nodes.memory import keep_one_heap
 from extreme3d_ros.nodes.settings import Setting, Settings
 from extreme3d_ros.nodes.statistics import Statistics
 from extreme3d_ros.nodes.transport import make_room
@@ -147,6 +148,7 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
 
 def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | None = None) -> int:
     """The same for several nodes in one process, whose callbacks take turns; the last one is taken down first."""
+    keep_one_heap()
     make_room()
     rclpy.init(args=args)
     nodes: list[Node] = []
