@@ -18,7 +18,8 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from extreme3d_ros.engines import OnnxEngine
-from extreme3d_ros.engines.fewer_bits import digest, quantised_path
+from extreme3d_ros.engines.fewer_bits import quantised_path
+from extreme3d_ros.engines.onnx import digest
 from extreme3d_ros.engines.openvino import QUANTISED_FROM
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK

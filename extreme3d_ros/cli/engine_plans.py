@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from extreme3d_ros.engines import EngineError
 from extreme3d_ros.engines.driver import Gpu
 from extreme3d_ros.engines.machine import Machine
+from extreme3d_ros.engines.onnx import digest
 from extreme3d_ros.engines.plan_file import BrokenPlan, read_plan
 from extreme3d_ros.engines.plans import FORMAT, Plans
 from extreme3d_ros.engines.tensorrt_module import TensorRT
@@ -54,7 +54,7 @@ def _state(header: Mapping, gpus: tuple[Gpu, ...], tensorrt: TensorRT | None) ->
     key, network = header["key"], Path(header["network"])
     if not network.exists():
         return f"stale: {network} is gone"
-    if hashlib.sha256(network.read_bytes()).hexdigest() != key["onnx"]:
+    if digest(network) != key["onnx"]:
         return f"stale: {network} is another now"
     if key.get("format") != FORMAT:
         return "stale: another version of this package made it"

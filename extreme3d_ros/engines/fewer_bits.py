@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
 from extreme3d_ros.engines.engine import Engine, EngineError
-from extreme3d_ros.engines.onnx import read_network
+from extreme3d_ros.engines.onnx import digest
 from extreme3d_ros.engines.openvino import QUANTISED_FROM, OpenVinoEngine
 
 #: Its networks were measured in bf16; others run as their files are.
@@ -43,11 +42,6 @@ def engine_in_fewer_bits(path: Path, flags: frozenset[str] | None = None) -> Eng
 def quantised_path(path: Path) -> Path:
     """Where the 8-bit version of a network's file is, if there is one."""
     return path.with_name(f"{path.stem}_int8{path.suffix}")
-
-
-def digest(path: Path) -> str:
-    """A network file's SHA-256, hexadecimal. Raises ModelFileError."""
-    return hashlib.sha256(read_network(path)).hexdigest()
 
 
 def cpu_flags(info: Path = _CPU_INFO) -> frozenset[str]:

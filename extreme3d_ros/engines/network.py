@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.engines.onnx import read_network
+from extreme3d_ros.engines.onnx import digest
 from extreme3d_ros.engines.tensorrt_build import Shapes
 from extreme3d_ros.errors import ModelFileError
 
@@ -57,9 +56,9 @@ class Network:
     def verify(self) -> None:
         """Raises ModelFileError where the file is missing or has another SHA-256 than the entry says."""
         self.require_file()
-        digest = hashlib.sha256(read_network(self.path)).hexdigest()
-        if self.sha256 not in ("", digest):
-            raise ModelFileError(f"{self.path} is not the file that it should be (SHA-256 {digest}): {self.remedy}")
+        found = digest(self.path)
+        if self.sha256 not in ("", found):
+            raise ModelFileError(f"{self.path} is not the file that it should be (SHA-256 {found}): {self.remedy}")
 
     def open_shapes(self, found: Mapping[str, tuple]) -> Shapes | None:
         """The shapes of those inputs whose sizes the file leaves open; None where it leaves none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 from pathlib import Path
 from types import ModuleType
@@ -83,6 +84,11 @@ def read_network(path: Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read ({error.strerror}): import or install it again") from error
+
+
+def digest(path: Path) -> str:
+    """A network file's SHA-256, hexadecimal. Raises ModelFileError."""
+    return hashlib.sha256(read_network(path)).hexdigest()
 
 
 def has_cuda_provider() -> bool:

@@ -12,8 +12,8 @@ def keep_one_heap() -> None:
     """Has the C library serve all threads from one heap; others than GNU's have one anyway.
 
     By default each thread gets its own. A node's large arrays are made by one thread and freed by another, so that
-    there is room to spare in each: 27 MB in face_node, and half a megabyte more each minute in both. Python's lock lets
-    threads allocate one after another as it is. Has an effect only before threads are started.
+    there is room to spare in each. Python's lock lets threads allocate one after another as it is. Has an effect only
+    before threads are started.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
