@@ -12,8 +12,9 @@ import pytest
 
 from extreme3d_ros.engines import EngineError, Engines, OnnxEngine, Status, fewer_bits
 from extreme3d_ros.engines.driver import NoGpu
-from extreme3d_ros.engines.fewer_bits import cpu_flags, digest, engine_in_fewer_bits, quantised_path
+from extreme3d_ros.engines.fewer_bits import cpu_flags, engine_in_fewer_bits, quantised_path
 from extreme3d_ros.engines.machine import Machine
+from extreme3d_ros.engines.onnx import digest
 from extreme3d_ros.engines.openvino import OpenVinoEngine, load_openvino
 from extreme3d_ros.errors import ModelFileError
 
