@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
+from extreme3d_ros.engines.catalogue import usual_shapes
 from extreme3d_ros.engines.driver import DriverError, Gpu, NoGpu
 from extreme3d_ros.engines.engine import Engine, EngineError
 from extreme3d_ros.engines.machine import Machine
@@ -68,17 +69,17 @@ class Engines:
             self._take_gpu(index)
 
     def __call__(self, path: Path, shapes: Shapes | None = None) -> Engine:
-        """A network's engine. shapes: of the inputs whose sizes its file leaves open; only TensorRT needs them.
+        """A network's engine. shapes: of the inputs whose sizes its file leaves open, by default those of its entry in
+        the catalogue; only TensorRT needs them.
 
-        Raises ModelFileError where the file is missing or broken; EngineError where a demanded device cannot run it.
+        Raises InputError where the catalogue cannot be read; ModelFileError where the file is missing or broken;
+        EngineError where a demanded device cannot run it.
         """
         path = Path(path)
         if self._route is None:
             engine = self._by_onnx(path)
-        elif self._demanded:
-            engine = self._route.engine(path, shapes)
         else:
-            engine = self._by_tensorrt_or_cpu(path, shapes)
+            engine = self._by_tensorrt(self._route, path, shapes or usual_shapes(path))
         self._engines.append((path, engine))
         return engine
 
@@ -146,25 +147,28 @@ class Engines:
             return self._instead(path, error)
         return engine if self._demanded else self._guarded(engine, path)
 
-    def _by_tensorrt_or_cpu(self, path: Path, shapes: Shapes | None) -> Engine:
+    def _by_tensorrt(self, route: TensorRTRoute, path: Path, shapes: Shapes | None) -> Engine:
+        """By TensorRT; with `auto` by the CPU where that fails, and until a plan is built."""
+        if self._demanded:
+            return route.engine(path, shapes)
         try:
             if self._wait:
-                return self._guarded(self._route.engine(path, shapes), path)
-            kept = self._route.kept(path, shapes)
+                return self._guarded(route.engine(path, shapes), path)
+            kept = route.kept(path, shapes)
             if kept:
                 return self._guarded(kept, path)
         except ModelFileError as error:  # of an unreadable file ONNX Runtime says the same, and that counts
             return self._instead(path, error)
         engine = self._guarded(self._on_cpu(path), path)
-        builder = Thread(target=self._build, args=(engine, path, shapes), name=f"build {path.stem}", daemon=True)
+        builder = Thread(target=self._build, args=(route, engine, path, shapes), name=f"build {path.stem}", daemon=True)
         self._builders.append(builder)
         builder.start()
         return engine
 
-    def _build(self, engine: SwitchingEngine, path: Path, shapes: Shapes | None) -> None:
+    def _build(self, route: TensorRTRoute, engine: SwitchingEngine, path: Path, shapes: Shapes | None) -> None:
         """Has an engine taken over by TensorRT's; runs in the background."""
         try:
-            built = self._route.engine(path, shapes)
+            built = route.engine(path, shapes)
         except Exception as error:  # nobody else would hear of it
             if not self._stop.is_set():
                 engine.degrade(" ".join(str(error).split()) or type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ class Stream:
     def __init__(self, index: int, driver: ModuleType | None = None):
         """index: of the GPU; driver: `cuda.bindings.driver`. Raises EngineError, OutOfGpuMemory."""
         if driver is None:
-            from cuda.bindings import driver  # an optional package: `find_tensorrt` has said so where it is missing
+            # An optional package: `find_tensorrt` has said so where it is missing.
+            driver = importlib.import_module("cuda.bindings.driver")
         self._driver = driver
         self._frees: list[tuple] = []
         self._call("cuInit", 0)
@@ -56,7 +58,7 @@ class Stream:
         address = self._call("cuMemHostAlloc", size, 0)
         self._frees.append(("cuMemFreeHost", address))
         memory = (ctypes.c_uint8 * size).from_address(int(address))
-        return np.frombuffer(memory, dtype, math.prod(shape)).reshape(shape)
+        return np.frombuffer(memoryview(memory), dtype, math.prod(shape)).reshape(shape)
 
     def upload(self, address: int, array: np.ndarray) -> None:
         """Queues the copy of a pinned array to the GPU."""

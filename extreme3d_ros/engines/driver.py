@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from extreme3d_ros.engines.engine import EngineError
 
@@ -46,7 +47,7 @@ class Gpu:
         return f"{self.name} (cuda:{self.index})"
 
 
-def find_gpus(load: Callable[[str], object] = ctypes.CDLL) -> tuple[Gpu, ...]:
+def find_gpus(load: Callable[[str], Any] = ctypes.CDLL) -> tuple[Gpu, ...]:
     """The visible GPUs, one at least. load: opens a shared library. Raises NoGpu or DriverError."""
     try:
         library = load("libcuda.so.1")

@@ -19,8 +19,11 @@ class Engine(Protocol):
     about: for the log: runtime, version, device, and the precision where it isn't simply the file's.
     """
 
-    shapes: Mapping[str, tuple]
-    outputs: tuple[str, ...]
+    @property
+    def shapes(self) -> Mapping[str, tuple]: ...
+
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
 
     @property
     def metadata(self) -> Mapping[str, str]: ...

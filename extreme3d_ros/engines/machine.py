@@ -26,5 +26,5 @@ class Machine:
     onnx: Callable[..., Engine] = OnnxEngine
     fewer_bits: Callable[[Path], Engine | None] = engine_in_fewer_bits
     build_plan: Callable[..., bytes] = build_plan
-    run_plan: Callable[..., Engine] = TensorRTEngine
+    run_plan: Callable[..., TensorRTEngine] = TensorRTEngine
     plans_folder: Callable[[], Path] = plans_folder

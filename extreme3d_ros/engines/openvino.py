@@ -78,7 +78,7 @@ def load_openvino() -> ModuleType:
     # loads as well.
     barred = _CONVERTER not in sys.modules
     if barred:
-        sys.modules[_CONVERTER] = None
+        sys.modules[_CONVERTER] = None  # type: ignore[assignment]  # bars the import; typeshed knows modules only
     try:
         import openvino
     except ModuleNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,14 @@ class TensorRTEngine:
         """
         self.metadata = dict(metadata or {})
         self.about = f"{tensorrt.about} on {gpu.about}, {precision}"
-        self._listener, self._lock, self._cache = Listener(tensorrt.module), Lock(), None
+        self._listener, self._lock, self._closed = Listener(tensorrt.module), Lock(), False
+        self._runtime: Any = None  # TensorRT's objects, whose types its bindings don't tell
+        self._engine: Any = None
+        self._cache: Any = None
+        self._context: Any = None
+        self._inputs: dict[str, np.ndarray] = {}
+        self._results: dict[str, np.ndarray] = {}
+        self._addresses: dict[str, int] = {}
         self._stream = stream or Stream(gpu.index)
         try:
             with self._stream.current():
@@ -83,22 +91,22 @@ class TensorRTEngine:
     def close(self) -> None:
         """Frees the GPU's memory. Closing twice is no error."""
         with self._lock:
-            stream, self._stream = self._stream, None
-            if stream is None:
+            if self._closed:
                 return
+            self._closed = True
             self._inputs, self._results, self._addresses = {}, {}, {}
             try:
-                with stream.current():  # TensorRT frees on the current context, and in this order
+                with self._stream.current():  # TensorRT frees on the current context, and in this order
                     self._context = self._cache = self._engine = self._runtime = None
             finally:
-                stream.close()
+                self._stream.close()
 
     def _load(self, trt, plan: bytes, kernels: bytes) -> None:
         require = self._listener.require
         self._runtime = self._listener.made(trt.Runtime, "TensorRT cannot run here")
         engine = self._runtime.deserialize_cuda_engine(plan)
         self._engine = require(engine, "TensorRT does not take the plan", PlanRefused)
-        settings = ()
+        settings = []
         # Only TensorRT for RTX compiles kernels when it first runs, and can keep them.
         if hasattr(trt, "IRuntimeCache"):
             config = self._engine.create_runtime_config()
@@ -107,14 +115,13 @@ class TensorRTEngine:
             self._kernels_good = bool(kernels) and self._cache.deserialize(kernels)
             self._listener.errors.clear()
             config.set_runtime_cache(self._cache)
-            settings = (config,)
+            settings.append(config)
         context = self._engine.create_execution_context(*settings)
         self._context = require(context, "TensorRT cannot run the plan", PlanRefused)
 
     def _bind(self, trt) -> None:
         """Memory for every tensor, and its address to TensorRT."""
         engine, context = self._engine, self._context
-        self._inputs, self._results, self._addresses = {}, {}, {}
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
         for name in inputs:

@@ -56,9 +56,9 @@ def find_tensorrt(load: Callable[[str], ModuleType] = importlib.import_module) -
 
 
 class Listener:
-    """TensorRT's log: `logger` is what its objects take; it must outlive them."""
+    """TensorRT's log: `logger` is what its objects take; it must outlive them. trt: the module."""
 
-    def __init__(self, trt: ModuleType):
+    def __init__(self, trt: Any):
         self.errors: list[str] = []
 
         class Logger(trt.ILogger):

@@ -38,7 +38,7 @@ def load_face_model(path: Path | str = DEFAULT_MODEL) -> FaceModel:
     try:
         return _from_arrays(arrays)
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ModelFileError(f"{path} is not a face model of this package ({reason}): {remedy}") from None
 
 
@@ -140,7 +140,7 @@ def _expand(arrays) -> FaceModel:
         faces=np.concatenate([half_faces, mirror[half_faces[:, [0, 2, 1]]]]),
         mirror=mirror,
         mirror_faces=np.concatenate([half_count + len(half_faces), half_count]),
-        uv=np.concatenate([uv, np.float32([1.0, 0.0]) + uv[M:] * np.float32([-1.0, 1.0])]),
+        uv=np.concatenate([uv, uv[M:] * _MIRROR[:2] + np.array([1.0, 0.0], np.float32)]),
         regions=np.concatenate([arrays["regions"], arrays["regions"][M:]]).astype(np.uint8),
         landmarks68=_embedding(arrays, "landmarks68"),
         landmarks468=_embedding(arrays, "landmarks468"),

@@ -134,7 +134,9 @@ def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tu
     Raises ValueError where there is none.
     """
     try:
-        _, rotation, t = cv2.solvePnP(places, points.astype(np.float64), camera.K, None, flags=cv2.SOLVEPNP_SQPNP)
+        _, rotation, t = cv2.solvePnP(
+            places, points.astype(np.float64), camera.K, distCoeffs=np.empty(0), flags=cv2.SOLVEPNP_SQPNP
+        )
     except cv2.error as error:  # points that coincide or are not finite
         raise ValueError("no pose explains the landmarks") from error
     if not np.isfinite(t).all() or t[2, 0] <= 0:

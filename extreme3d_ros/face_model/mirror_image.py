@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from extreme3d_ros.face_model.model import FaceModel
 
-_FLIP = np.float32([-1, 1, 1])
+_FLIP = np.array([-1, 1, 1], np.float32)
 
 
 class MirrorImage:

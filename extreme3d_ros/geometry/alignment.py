@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def similarity(source: np.ndarray, target: np.ndarray, weights=None, *, scale: bool = True):
+def similarity(
+    source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None, *, scale: bool = True
+) -> tuple[float, np.ndarray, np.ndarray]:
     """The map p -> s R p + t that brings source (N, D) closest to target (N, D).
 
     weights: (N,) or None for equal ones. scale: False fixes s = 1 (rigid alignment).

@@ -8,7 +8,9 @@ from numba import njit
 from extreme3d_ros.camera import Camera
 
 
-def depth_mesh(depth: np.ndarray, mask: np.ndarray, camera: Camera, *, jump: float = 0.004):
+def depth_mesh(
+    depth: np.ndarray, mask: np.ndarray, camera: Camera, *, jump: float = 0.004
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mesh of the masked pixels of a depth map.
 
     depth: (H, W) metres along z; mask: (H, W) bool; jump: neighbours whose depths differ by more (metres) are not

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-def feathered(weights: np.ndarray, edges: np.ndarray, step: float) -> np.ndarray:
+def feathered(weights: np.ndarray, edges: np.ndarray, step: float | np.floating) -> np.ndarray:
     """The largest weights (N,) float32, nowhere above the given ones, that differ by at most `step` along each edge.
 
     weights: (N,); edges: (E, 2). So a patch of full weight fades out towards its border from within.

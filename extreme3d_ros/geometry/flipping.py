@@ -61,9 +61,9 @@ def _located(mesh, v, last, cells):
                 break
     if t >= 0 and _holds(mesh, t, v):
         return t
-    for t in range(last):
-        if _holds(mesh, t, v):
-            return t
+    for other in range(last):
+        if _holds(mesh, other, v):
+            return other
     return -1
 
 

@@ -54,8 +54,9 @@ class Laplacian:
         coordinates, pull = np.ascontiguousarray(coordinates, np.float32), np.ascontiguousarray(pull, np.float32)
         free = np.flatnonzero(pull < np.inf)
         equations = _equations(self._starts, self._neighbours, coordinates, anchors, pull, free)
+        first, columns, diagonal, residual = equations
         x = anchors.copy()
-        x[free] += _conjugate_gradients(*equations, np.float32(tolerance), _STEPS)
+        x[free] += _conjugate_gradients(first, columns, diagonal, residual, np.float32(tolerance), _STEPS)
         return x
 
 

@@ -14,7 +14,18 @@ import numpy as np
 from numba import njit
 
 
-def solve(a, b, r, w, slope, height, domain, *, tolerance=1e-2, iterations=80) -> np.ndarray:
+def solve(
+    a: np.ndarray,
+    b: np.ndarray,
+    r: np.ndarray,
+    w: np.ndarray,
+    slope: float,
+    height: np.ndarray,
+    domain: np.ndarray,
+    *,
+    tolerance: float = 1e-2,
+    iterations: int = 80,
+) -> np.ndarray:
     """h (H, W) float32.
 
     a, b, r, w: (H, W) as above, any value outside the domain; slope: prior weight of slopes; height: (H, W) prior

@@ -17,7 +17,7 @@ def smooth_over(image: np.ndarray, mask: np.ndarray, sigma: float, border: int =
     shrunk = 4 if sigma >= 2 * _SMOOTH else 2 if sigma >= _SMOOTH else 1
     channels = np.atleast_3d(image)
     height, width = mask.shape
-    stacked = np.zeros((height, width, channels.shape[2] + 1), np.float32)
+    stacked: np.ndarray = np.zeros((height, width, channels.shape[2] + 1), np.float32)
     np.copyto(stacked[..., :-1], channels, where=mask[..., None], casting="same_kind")
     stacked[..., -1] = mask
     if shrunk > 1:

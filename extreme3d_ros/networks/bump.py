@@ -64,7 +64,7 @@ class BumpNetwork(nn.Module):
 
     def forward(self, window: Tensor, normals: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """window: (N, H, W, 3) uint8 BGR; normals: (N, H, W, 3) of the foundation, camera frame, 0 off it; place:
-        (N, H, W, 2) where on the mean face a pixel lies (stages/bump_network.py); H and W multiples of 64.
+        (N, H, W, 2) where on the mean face a pixel lies (stages/face_window.py); H and W multiples of 64.
 
         Returns (N, H, W) each: mask, the logit of visible face skin; bump in metres, positive towards the camera;
         occlusion, the logit of an object before the face.
@@ -116,6 +116,6 @@ def _convolutions(before: int, first: int, second: int, third: int, stride: int,
 
 def _initialised(layer: nn.Module) -> None:
     """Glorot and Bengio's weights, scaled so that the signal keeps its size through ReLUs, and biases of 0.1."""
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, nn.Conv2d) and layer.bias is not None:
         nn.init.xavier_normal_(layer.weight, nn.init.calculate_gain("relu"))
         nn.init.constant_(layer.bias, _BIAS)

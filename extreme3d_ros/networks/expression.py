@@ -3,6 +3,8 @@ the face model's expression coefficients from a face crop, without landmarks."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from extreme3d_ros.networks.shape import CoefficientNetwork
 
 #: Expression coefficients of the face model.
@@ -12,6 +14,6 @@ EXPRESSIONS = 29
 class ExpressionNetwork(CoefficientNetwork):
     """Crops to expressions, a tuple of one (N, 29)."""
 
-    def __init__(self, *resnet, count: int = EXPRESSIONS, **settings):
+    def __init__(self, *resnet: Any, count: int = EXPRESSIONS, **settings: Any):
         """count: of the coefficients; else what CoefficientNetwork takes."""
         super().__init__((count,), *resnet, **settings)

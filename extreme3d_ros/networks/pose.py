@@ -19,6 +19,9 @@ class PoseNetwork(nn.Module):
     loss; `set_statistics` tells both, from the training poses. They are buffers and part of the state dict.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, width: int = 96, hidden: int = 4096):
         """width: channels of the first convolution, a multiple of 6 (AlexNet's 96); hidden: of the dense layers."""
         super().__init__()

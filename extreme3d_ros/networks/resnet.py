@@ -53,8 +53,8 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
-class ResNet(nn.Module):
-    """Images (N, 3, H, W) to features (N, `features`), averaged over the last map."""
+class Trunk(nn.Module):
+    """The layers of a residual network up to its features."""
 
     def __init__(self, block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, ...], width: int = 64):
         super().__init__()
@@ -73,12 +73,21 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def pooled(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W) to features (N, `features`), averaged over the last map."""
         x = torch.relu(self.bn1(self.conv1(x)))
         x = nn.functional.max_pool2d(x, 3, 2, 1)
         for stage in range(self._stages):
             x = getattr(self, f"layer{stage + 1}")(x)
         return x.mean((2, 3))
+
+
+class ResNet(Trunk):
+    """Gives the features themselves."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `pooled`."""
+        return self.pooled(x)
 
 
 #: Block, blocks of each stage and width. 18 layers of half the width, for a CPU; and the paper's (Sec. 3.1).

@@ -151,8 +151,9 @@ class GalleryWriter:
         """folder: must exist; face_model, feature: names. Raises InputError where it holds a gallery and `append` is
         not set, or one of another face model, feature or size, or one that is being written to; ModelFileError where
         that is broken."""
-        self._folder, self._part = Path(folder), None
-        self._lock = _locked(self._folder)
+        self._folder = Path(folder)
+        self._part: PartWriter | None = None
+        self._lock: int | None = _locked(self._folder)
         try:
             self._manifest = self._opened(face_model, feature, size, append)
         except BaseException:
@@ -162,7 +163,7 @@ class GalleryWriter:
     def __enter__(self) -> GalleryWriter:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __len__(self) -> int:
@@ -182,13 +183,13 @@ class GalleryWriter:
                 self._part = PartWriter(self._folder / f".{self._next_name()}", self._manifest)
             self._part.add(np.where(np.isnan(skin), _UNSEEN, heights), direction, feature)
         if self._part.count == PART:
-            self._finish_part()
+            self._finish(self._part)
 
     def close(self) -> None:
         """Finishes the gallery; without an entry nothing is written. Raises InputError."""
         try:
             if self._part is not None:
-                self._finish_part()
+                self._finish(self._part)
         finally:
             if self._lock is not None:
                 os.close(self._lock)
@@ -221,17 +222,17 @@ class GalleryWriter:
     def _next_name(self) -> str:
         return f"part-{1 + max((int(part.name[5:]) for part in self._manifest.parts), default=-1):05d}"
 
-    def _finish_part(self) -> None:
+    def _finish(self, part: PartWriter) -> None:
         name = self._next_name()
         with self._writing():
-            self._part.finish(self._folder / name)
-        grown = replace(self._manifest, parts=(*self._manifest.parts, Part(name, self._part.count)))
+            part.finish(self._folder / name)
+        grown = replace(self._manifest, parts=(*self._manifest.parts, Part(name, part.count)))
         self._part = None
         grown.write(self._folder)
         self._manifest = grown
 
     @contextmanager
-    def _writing(self):
+    def _writing(self) -> Iterator[None]:
         """What cannot be written ends the part."""
         try:
             yield

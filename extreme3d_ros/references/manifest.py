@@ -81,7 +81,10 @@ def _parsed(content: dict) -> Manifest:
     if content["format"] != _FORMAT:
         raise ValueError(f"{MANIFEST} is of another format than {_FORMAT}")
     parts = tuple(Part(part["name"], part["count"]) for part in content["parts"])
-    made = Manifest(*(content[key] for key in ("face_model", "feature", "size", "length", "unit")), parts)
+    face_model, feature, size, length, unit = (
+        content[key] for key in ("face_model", "feature", "size", "length", "unit")
+    )
+    made = Manifest(face_model, feature, size, length, unit, parts)
     good = {
         "face_model": _is_name(made.face_model),
         "feature": _is_name(made.feature),

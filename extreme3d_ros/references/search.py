@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-_FLIP = np.float32([-1, 1, 1])
+_FLIP = np.array([-1, 1, 1], np.float32)
 
 
 @dataclass(frozen=True)

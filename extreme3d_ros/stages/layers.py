@@ -88,13 +88,27 @@ def labelled(mask: np.ndarray, hidden: np.ndarray, surface: Surface) -> np.ndarr
     covered, mask, hidden = covered[part], mask[part], hidden[part]
     side = covered & (surface.facing[part] > GRAZING)
     least = int(_LEAST_SPOT * np.count_nonzero(side))
-    visible = without_specks(side & (mask > 0.5) & (mask >= hidden), least)
+    likely = side & (mask > 0.5) & (mask >= hidden)
+    visible = without_specks(likely, least)
     rest = without_specks(side & ~visible, least)
+    objects = rest & (hidden > 0.5)
+    objects |= _touching(rest & likely, objects)  # specks of skin
     box = labels[part]
     np.copyto(box, TURNED_AWAY, where=covered)
     np.copyto(box, VISIBLE, where=side)
-    np.copyto(box, np.where(hidden > 0.5, np.uint8(HIDDEN), np.uint8(NOT_FACE)), where=rest)
+    np.copyto(box, NOT_FACE, where=rest)
+    np.copyto(box, HIDDEN, where=objects)
     return labels
+
+
+def _touching(specks: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Those blobs of `specks` that lie next to the mask."""
+    count, blobs = cv2.connectedComponents(specks.astype(np.uint8), connectivity=4)
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    touching = np.zeros(count, bool)
+    touching[blobs[near]] = True
+    touching[0] = False  # what is no speck
+    return touching[blobs]
 
 
 def layered(bump: np.ndarray, labels: np.ndarray) -> Layers:
@@ -114,7 +128,8 @@ def _fine(shading, visible):
 
 def _roomy(box: tuple[slice, slice]) -> tuple[slice, slice]:
     """The box grown to whole cells of smoothing, and one more: so means in it are those over the whole crop."""
-    return tuple(slice(max(s.start // _CELL - 1, 0) * _CELL, (-(-s.stop // _CELL) + 1) * _CELL) for s in box)
+    rows, columns = (slice(max(s.start // _CELL - 1, 0) * _CELL, (-(-s.stop // _CELL) + 1) * _CELL) for s in box)
+    return rows, columns
 
 
 def _mask(labels):

@@ -169,7 +169,7 @@ def likeness(
     return np.float32(np.clip((same + _USUAL * prior) / (size + prior), 0, 1))
 
 
-def _nearest(pixels: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(pixels: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pixels of an image (H, W) next to positions (N, 2); the border's outside it."""
     rounded = np.nan_to_num(np.rint(pixels)).astype(np.int64)
     return np.clip(rounded[:, 1], 0, shape[0] - 1), np.clip(rounded[:, 0], 0, shape[1] - 1)

@@ -52,7 +52,7 @@ def lay_over(ours: FaceModel, surface: Surface, vertices: np.ndarray, landmarks6
         coefficients = coefficients + step[6:]
     if not np.median(distance) < _WORST_SURFACE:
         raise BrokenSource(f"its surface stays {np.median(distance) * 1e3:.0f} mm off a face's")
-    return ours.vertices(coefficients, []).astype(np.float64) @ R.T + t
+    return ours.vertices(coefficients, np.zeros(0)).astype(np.float64) @ R.T + t
 
 
 def _start(ours, vertices, known, targets):

@@ -16,8 +16,7 @@ def symmetrical(vertices: np.ndarray, near: float, pairs: np.ndarray | None) -> 
     """
     x = vertices[:, 0]
     count = np.arange(len(vertices))
-    mutual = np.zeros(len(vertices), bool) if pairs is None else pairs[pairs] == count
-    if mutual.any():
+    if pairs is not None and (mutual := pairs[pairs] == count).any():
         plane = float(np.mean(x[mutual] + x[pairs[mutual]]) / 2)
         return plane, np.where(mutual, pairs, _nearest(vertices, plane)).astype(np.int32)
     plane = near

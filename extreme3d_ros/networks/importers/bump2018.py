@@ -6,13 +6,18 @@ What the generator calls its layers isn't known here: they are matched by their 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, read_state
+
+if TYPE_CHECKING:
+    from extreme3d_ros.networks.bump import EncoderDecoder
 
 CHECKPOINT = "ckpt_109_grad.pth.tar"
 #: How far ONNX Runtime's maps may lie from PyTorch's, as a part of 1 (mask) or of the highest bump.
@@ -24,7 +29,7 @@ _PARTS = ("weight", "bias")
 _Layers = dict[str, dict[str, np.ndarray]]
 
 
-def import_bump2018(path: Path | str, make=None) -> bytes:
+def import_bump2018(path: Path | str, make: Callable[[], EncoderDecoder] | None = None) -> bytes:
     """The ONNX file of a checkpoint, or of the folder that holds CHECKPOINT.
 
     make: gives the EncoderDecoder that the weights are for; None: the published one. Raises ModelFileError.

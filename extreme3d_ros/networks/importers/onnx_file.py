@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint
 from extreme3d_ros.networks.importers.unpickling import LARGEST
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _OPSET = 17
 
@@ -51,21 +55,21 @@ def few(names: list[str]) -> str:
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def export(network, image, outputs: list[str], metadata: dict[str, str]) -> bytes:
-    """A network as an ONNX file. image: a tensor like its only input, `image`; outputs: their names.
+def export(network: nn.Module, image: Tensor, outputs: list[str], metadata: dict[str, str]) -> bytes:
+    """A network as an ONNX file. image: one like its only input, `image`; outputs: their names.
 
     Its weights are in single precision: halves would take half the disk, and hide a wrong export behind their rounding.
     """
     import onnx
     import torch
 
-    data = io.BytesIO()
+    data: Any = io.BytesIO()  # PyTorch's types know paths alone; the exporter that is taken writes into files too
     with warnings.catch_warnings(), torch.no_grad():
         # The exporter that PyTorch would rather have used needs another package, and gives no other file.
         warnings.simplefilter("ignore", DeprecationWarning)
-        names = {"input_names": ["image"], "output_names": outputs}
+        settings: dict[str, Any] = {"input_names": ["image"], "output_names": outputs, "dynamo": False}
         try:
-            torch.onnx.export(network, (image,), data, opset_version=_OPSET, dynamo=False, **names)
+            torch.onnx.export(network, (image,), data, opset_version=_OPSET, **settings)
         except RuntimeError as error:
             raise BrokenCheckpoint(f"its layers do not fit together: {str(error).splitlines()[0]}") from None
     model = onnx.load_from_string(data.getvalue())

@@ -57,9 +57,17 @@ def _unpickle(content: str, path: Path, target: Path) -> None:
     program = [sys.executable, "-m", "extreme3d_ros.networks.importers.unpickling"]
     command = [*program, content, str(path.absolute()), str(target)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # each thread takes of the process's limited memory
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     try:
-        done = subprocess.run(command, env=environment, timeout=PATIENCE, text=True, errors="replace", **streams)
+        done = subprocess.run(
+            command,
+            env=environment,
+            timeout=PATIENCE,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
     except subprocess.TimeoutExpired:
         raise BrokenCheckpoint(f"reading it takes more than {PATIENCE:.0f} s") from None
     if done.returncode < 0:

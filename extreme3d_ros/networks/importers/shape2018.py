@@ -3,7 +3,9 @@ module, and `shape_mean.npz`, its mean image."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.npz import BROKEN, read_npz
 from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, Checkpoint, read_checkpoint
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 WEIGHTS, MEAN = "shape_model.pth", "shape_mean.npz"
 #: How far ONNX Runtime's result may lie from PyTorch's, as a part of the largest coefficient (or of 1).
@@ -23,7 +28,7 @@ _TAKEN, _MOST = ("stride", "padding", "dilation", "eps"), 8
 _POOLS = {"maxpool": {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": 0}, "avgpool": {"kernel_size": 7}}
 
 
-def import_shape2018(path: Path | str, make=None) -> bytes:
+def import_shape2018(path: Path | str, make: Callable[[Tensor], nn.Module] | None = None) -> bytes:
     """The ONNX file of a checkpoint: a folder that holds both files, or WEIGHTS with MEAN beside it.
 
     make: of a mean image the network that the weights are for; None: the published one. Raises ModelFileError.

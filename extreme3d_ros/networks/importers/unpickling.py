@@ -19,6 +19,7 @@ import sys
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -116,11 +117,11 @@ _GRANTED = {
 class Unpickler(pickle.Unpickler):
     """Unpickles a module's tree into stand-ins."""
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO):
         super().__init__(file, encoding="latin-1")  # Python 2's strings: any byte is a letter of it
         self.storages: dict[str, Storage] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _GRANTED:
             return _GRANTED[module, name]
         if module in ("torch", "torch.cuda") and name in _DTYPES:
@@ -131,7 +132,7 @@ class Unpickler(pickle.Unpickler):
             raise Refused(f"it asks for {module}.{name}")
         return StandIn(f"{module}.{name}", (), {})
 
-    def persistent_load(self, key):
+    def persistent_load(self, key: Any) -> Any:
         kind, value, *rest = key
         if kind == "module" and isinstance(value, StandIn):  # a class, with its source
             return value
@@ -141,7 +142,7 @@ class Unpickler(pickle.Unpickler):
         return self.storages.setdefault(str(name), Storage(value, count))
 
 
-def read(file) -> object:
+def read(file: BinaryIO) -> object:
     """The root of a module's tree, its tensors filled. file: binary, seekable."""
     start = file.read(len(_ZIP))
     file.seek(0)
@@ -195,7 +196,7 @@ def _check_size(storages):
         raise Refused(f"its numbers take more than {LARGEST >> 20} MB")
 
 
-def tensors_and_settings(root) -> dict[str, np.ndarray]:
+def tensors_and_settings(root: object) -> dict[str, np.ndarray]:
     """The arrays of the npz file, for a module's stand-in."""
     if not isinstance(type(root), StandIn):
         raise Refused("it holds no module")
@@ -214,7 +215,7 @@ def tensors_and_settings(root) -> dict[str, np.ndarray]:
     return found
 
 
-def tensors_of_state(root) -> dict[str, np.ndarray]:
+def tensors_of_state(root: object) -> dict[str, np.ndarray]:
     """The arrays of the npz file, for a state dict or for dicts that hold it, in the file's order; the keys that lead
     to a tensor make its name: `state_dict.conv.weight`."""
     if not isinstance(root, dict):
