@@ -41,12 +41,15 @@ setup(
         "test": ["pytest>=7", "hypothesis>=6", "scikit-image>=0.22", "onnx>=1.15,<1.23"],
         # A Jetson has NVIDIA's own `tensorrt` instead of tensorrt-rtx.
         "tensorrt": ["tensorrt-rtx>=1.4", "cuda-bindings>=12.8", "onnx>=1.15,<1.23"],
+        # Films as H.264, which every player knows.
+        "film": ["imageio-ffmpeg>=0.5"],
         # Faster networks on CPUs with AMX or VNNI.
         "openvino": ["openvino>=2025.0"],
         # h5py: face models in HDF5 and MATLAB 7.3 files; the others: published networks. ONNX from 1.23 on asks for
         # another protobuf than MediaPipe.
         "importers": ["h5py>=3.8", "torch>=2.2", "onnx>=1.15,<1.23"],
         "training": ["torch>=2.2", "onnx>=1.15,<1.23"],
+        "dev": ["ruff==0.17.5", "mypy==2.4.1", "types-PyYAML", "types-tqdm"],
     },
     entry_points={
         "console_scripts": [

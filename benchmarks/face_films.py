@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from training.face_model.activations import sample_activations
 from training.face_model.ict import SKIN_VERTICES
+from training.face_model.render import View
 from training.faces import light as lighting
 from training.faces.generator import FaceGenerator, Rendered
-from training.faces.head import sample_view
-from training.faces.occluders import occlude, place_of
+from training.faces.head import Shape, sample_view
+from training.faces.occluders import Place, occlude, place_of
 from training.faces.sensor import as_photographed
 
 _SIZE, _NEAR = (480, 640), (0.45, 0.66)
 #: Seconds between two expressions that a talking face goes through, and their strength.
 _SYLLABLE, _STRENGTH = 0.4, 0.6
 _MOST_SYLLABLES = 64
+#: Of the coded picture: a stop is a factor of two before it.
+_GAMMA = 2.2
 
 
 @dataclass(frozen=True)
 class Instant:
     """A moment of a film. time: seconds; yaw, pitch, roll: degrees; talks: or the face rests with one expression;
-    hand: whether one is before the face; grain: number of the sensor's noise."""
+    hand: whether one is before the face; grain: number of the sensor's noise; passing: of a hand that stays the same,
+    how far it is from where it touches the face, in distances of the outer eye corners (None: another hand in each
+    frame); light: 0..1 on the way from one random light to another (None: the seed's own); stops: of more exposure than
+    the camera's metering; blink: 0..1 how far the eyes are closed; aside, back: metres by which the head has moved to
+    the right and away."""
 
     time: float
     yaw: float
@@ -32,6 +40,23 @@ class Instant:
     talks: bool
     hand: bool
     grain: int
+    passing: float | None = None
+    light: float | None = None
+    stops: float = 0.0
+    blink: float = 0.0
+    aside: float = 0.0
+    back: float = 0.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a film shows. vertices, neutral: (V, 3) our model's, with and without the expression; R (3, 3), t (3,): the
+    pose of our model's frame. Metres, camera frame."""
+
+    vertices: np.ndarray
+    neutral: np.ndarray
+    R: np.ndarray
+    t: np.ndarray
 
 
 class Films(FaceGenerator):
@@ -45,26 +70,43 @@ class Films(FaceGenerator):
     def at(self, seed: int, instant: Instant) -> Rendered:
         """The picture (480, 640) of an instant."""
         streams = [np.random.default_rng([seed, stream]) for stream in range(6)]
-        identity = streams[0].standard_normal(len(self.heads.ict.identity))
-        shape = self.heads.shape(identity, self._activations(seed, instant.time if instant.talks else 0.0))
-        angles = instant.yaw, instant.pitch, instant.roll
-        view = sample_view(streams[1], _SIZE, *angles, _NEAR)
+        identity, shape, view = self._scene(seed, instant)
         R, t = self.heads.pose(shape.neutral, view)
-        picture, face, hair, height, normals = self._picture(shape, view, streams[2], streams[5])
+        picture, face, hair, height, normals = self._picture(
+            shape, view, streams[2], streams[5], _light(seed, instant.light)
+        )
         occluder = np.zeros(face.shape, bool)
         if instant.hand:
             landmarks = place_of(shape.head[self.heads.ict.landmarks68], view)
-            hand = np.random.default_rng([seed, 3, instant.grain])
-            picture, occluder = occlude(picture, face, landmarks, hand, None, "hand")
-        coded = lighting.exposed(picture, face, streams[4])
-        image = as_photographed(coded, _Sensor(seed, instant.grain), 1.0)
+            picture, occluder = occlude(picture, face, *_hand(seed, instant, landmarks), None, "hand")
+        coded = lighting.exposed(picture, face, streams[4]) * 2 ** (instant.stops / _GAMMA)
+        image = as_photographed(np.minimum(coded, 1.0), _Sensor(seed, instant.grain), 1.0)
         skin, ours, neutral = (
             view.place(points).astype(np.float32) for points in (shape.head[:SKIN_VERTICES], shape.ours, shape.neutral)
         )
-        who = (identity, shape.expression)
+        angles, who = (instant.yaw, instant.pitch, instant.roll), (identity, shape.expression)
         return Rendered(
             image, view.camera, skin, ours, neutral, R, t, *angles, *who, face, occluder, hair, height, normals
         )
+
+    def truth(self, seed: int, instant: Instant) -> Truth:
+        """All but the picture."""
+        _, shape, view = self._scene(seed, instant)
+        return Truth(view.place(shape.ours), view.place(shape.neutral), *self.heads.pose(shape.neutral, view))
+
+    def _scene(self, seed: int, instant: Instant) -> tuple[np.ndarray, Shape, View]:
+        """The identity (100,), the head and where it is."""
+        identity = np.random.default_rng([seed, 0]).standard_normal(len(self.heads.ict.identity))
+        activations = self._activations(seed, instant.time if instant.talks else 0.0)
+        activations[self._blinking] = np.maximum(activations[self._blinking], instant.blink)
+        angles = instant.yaw, instant.pitch, instant.roll
+        view = sample_view(np.random.default_rng([seed, 1]), _SIZE, *angles, _NEAR)
+        moved = replace(view, t=view.t + np.array([instant.aside, 0.0, instant.back]))
+        return identity, self.heads.shape(identity, activations), moved
+
+    @cached_property
+    def _blinking(self) -> list[int]:
+        return [n for n, name in enumerate(self.heads.ict.names) if name.startswith("eyeBlink")]
 
     def _activations(self, seed: int, time: float) -> np.ndarray:
         """(53,) of a face that goes smoothly from one random expression to the next."""
@@ -74,6 +116,33 @@ class Films(FaceGenerator):
         share = 0.5 - 0.5 * np.cos(np.pi * part)
         before = int(before) % (_MOST_SYLLABLES - 1)
         return (1 - share) * expressions[before] + share * expressions[before + 1]
+
+
+def _light(seed: int, share: float | None) -> _Between | None:
+    """Chance for the light of an instant."""
+    return None if share is None else _Between(*(np.random.default_rng([seed, 8, end]) for end in (0, 1)), share)
+
+
+def _hand(seed: int, instant: Instant, place: Place) -> tuple[Place, np.random.Generator]:
+    """Where the face seems to be to the hand before it, and chance for the hand."""
+    if instant.passing is None:
+        return place, np.random.default_rng([seed, 3, instant.grain])
+    shift = instant.passing * place.unit * np.array([1.0, 0.3])
+    return replace(place, points=place.points + shift), np.random.default_rng([seed, 3])
+
+
+class _Between:
+    """Chance that goes smoothly from what one generator would give to what another would."""
+
+    def __init__(self, first: np.random.Generator, second: np.random.Generator, share: float):
+        self._ends, self._share = (first, second), share
+
+    def __getattr__(self, name):
+        def draw(*arguments, **options):
+            first, second = (getattr(end, name)(*arguments, **options) for end in self._ends)
+            return (1 - self._share) * first + self._share * second
+
+        return draw
 
 
 class _Sensor:
@@ -111,3 +180,54 @@ def still(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
         Instant(n / rate, yaw + 0.5 * np.sin(turn), 0.3 * np.cos(turn), 0.0, False, False, n)
         for n, turn in enumerate(turns)
     ]
+
+
+def lit(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
+    """A still head under a light that changes to another in the time, while the exposure rises and falls by a stop."""
+    return [
+        replace(i, light=n / (count - 1), stops=float(np.sin(4 * np.pi * n / count)))
+        for n, i in enumerate(still(count, yaw, rate))
+    ]
+
+
+def covered(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
+    """A still head before which a hand passes from side to side, in the middle three fifths of the time."""
+    before, passing = count // 5, count - 2 * (count // 5)
+    return [
+        replace(i, hand=0 <= n - before < passing, passing=3 * (2 * (n - before) / passing - 1))
+        for n, i in enumerate(still(count, yaw, rate))
+    ]
+
+
+def turning(count: int, rate: float = 30.0) -> list[Instant]:
+    """A head that turns from 30 degrees on one side to the other in the time, with one expression."""
+    return [Instant(n / rate, -30 * np.cos(np.pi * n / count), 0.0, 0.0, False, False, n) for n in range(count)]
+
+
+def shaking(count: int, rate: float = 30.0) -> list[Instant]:
+    """A quick nod by 20 degrees either way, twice a second, then as quick a shake."""
+    turn = [(20 * np.sin(4 * np.pi * n / rate), n < count // 2) for n in range(count)]
+    return [
+        Instant(n / rate, 0.0 if nods else angle, angle if nods else 0.0, 0.0, False, False, n)
+        for n, (angle, nods) in enumerate(turn)
+    ]
+
+
+def swaying(count: int, rate: float = 30.0) -> list[Instant]:
+    """A head that moves to and fro by 4 cm, in a second, and back and forth by 5 cm, in two."""
+    turns = 2 * np.pi * np.arange(count) / rate
+    return [
+        Instant(n / rate, 0.0, 0.0, 0.0, False, False, n, aside=0.04 * np.sin(turn), back=0.05 * np.sin(turn / 2))
+        for n, turn in enumerate(turns)
+    ]
+
+
+def talking(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
+    """A still head that talks."""
+    return [replace(i, talks=True) for i in still(count, yaw, rate)]
+
+
+def blinking(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
+    """A still head that blinks once in 100 ms and once in 50 ms."""
+    closed = {8 + n: blink for n, blink in enumerate((0.7, 1.0, 0.5))} | {16: 1.0}
+    return [replace(i, blink=closed.get(n, 0.0)) for n, i in enumerate(still(count, yaw, rate))]

@@ -9,7 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.face_films import Films, Instant, frontal, still, sweep
+from benchmarks.face_films import (
+    Films,
+    Instant,
+    blinking,
+    covered,
+    frontal,
+    lit,
+    shaking,
+    still,
+    swaying,
+    sweep,
+    talking,
+    turning,
+)
 from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.fitting import Evidence, Fit, PointFitter
@@ -25,8 +38,22 @@ _STILL_YAWS = 0.0, 20.0, -35.0, 45.0, -10.0
 FILMS: dict[str, Callable[[int], list[Instant]]] = {
     "sweep": lambda n: sweep(_FRAMES),
     "frontal": lambda n: frontal(_FRAMES),
-    "still": lambda n: still(_FRAMES, _STILL_YAWS[n % len(_STILL_YAWS)]),
+    "still": lambda n: still(_FRAMES, _yaw(n)),
+    "held": lambda n: still(45, _yaw(n)),
+    "lit": lambda n: lit(30, _yaw(n)),
+    "covered": lambda n: covered(30, _yaw(n)),
+    "turning": lambda n: turning(30),
+    "shaking": lambda n: shaking(30),
+    "swaying": lambda n: swaying(30),
+    "talking": lambda n: talking(30, _yaw(n)),
+    "blinking": lambda n: blinking(24, _yaw(n)),
 }
+
+
+def _yaw(n: int) -> float:
+    return _STILL_YAWS[n % len(_STILL_YAWS)]
+
+
 _KEPT = ("better", "deviation", "mean", "spread", "K", "score")
 
 
@@ -34,6 +61,7 @@ _KEPT = ("better", "deviation", "mean", "spread", "K", "score")
 class View:
     """A frame in which the face was found. direction: (3,) from the head to the camera, model frame."""
 
+    instant: Instant
     fit: Fit
     evidence: ShapeEvidence
     direction: np.ndarray
@@ -44,7 +72,9 @@ class View:
 class Film:
     """neutral: (V, 3) the true face without expression, in metres."""
 
+    seed: int
     neutral: np.ndarray
+    camera: Camera
     views: list[View]
 
 
@@ -69,21 +99,22 @@ class Recorder:
             np.savez(part, **self._recorded(seed, FILMS[name](n)))
             part.rename(path)
         with np.load(path) as data:
-            found = np.flatnonzero(data["found"])
+            found, instants = np.flatnonzero(data["found"]), FILMS[name](n)
             kept = {key: data[key] for key in _KEPT}
-            return Film(data["neutral"][0], [self._view(*(kept[key][i] for key in _KEPT)) for i in found])
+            views = [self._view(instants[i], *(kept[key][i] for key in _KEPT)) for i in found]
+            return Film(seed, data["neutral"][0], Camera(data["K"][0], *self.films.size), views)
 
-    def _view(self, points, deviation, mean, spread, K, score) -> View:
+    def _view(self, instant, points, deviation, mean, spread, K, score) -> View:
         known = Evidence(points, deviation, mean, spread)
         fit = self._fitter(known, Camera(K, *self.films.size))
         evidence = shape_evidence(known, fit.shape, fit.information)
-        return View(fit, evidence, -fit.t @ fit.R, float(score))
+        return View(instant, fit, evidence, -fit.t @ fit.R, float(score))
 
     def _recorded(self, seed: int, instants: list[Instant]) -> dict[str, np.ndarray]:
-        detection, face, rows = Detection(), None, []
+        detection, rows = Detection(), []
         for instant in instants:
             made = self.films.at(seed, instant)
-            faces = detection(made.image, face)
+            faces = detection(made.image)
             face = faces[0] if faces else None
             rows.append({"found": bool(faces), "neutral": made.neutral} | self._known(made, face))
         detection.close()

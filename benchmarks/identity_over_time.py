@@ -133,37 +133,6 @@ def _acceleration(meshes) -> float:
     return float(np.sqrt((np.diff(np.asarray(meshes), 2, axis=0) ** 2).sum(-1).mean()) * 1e3)
 
 
-def changes(films: list[Film]) -> dict[str, float]:
-    """Of films of two persons one after the other: the share in which the change is noticed, and after how many frames
-    (median); the share of a person's own views that are not heard, and of films in which the person is forgotten."""
-    noticed, unheard, forgotten = [], [], []
-    for film, other in zip(films, films[1:] + films[:1]):
-        person = IdentityFilter(len(film.views[0].fit.shape))
-        heard, counts = zip(*(_hear(person, view) for view in film.views))
-        unheard += [not each for each in heard]
-        forgotten.append(_forgets(counts) > 0)
-        before = person.heard
-        _, counts = zip(*(_hear(person, view) for view in other.views))
-        noticed.append(_forgets((before, *counts)))
-    after = [frames for frames in noticed if frames]
-    return {
-        "noticed": len(after) / len(films),
-        "after_frames": float(np.median(after)) if after else float("nan"),
-        "own_views_unheard": float(np.mean(unheard)),
-        "own_person_forgotten": float(np.mean(forgotten)),
-    }
-
-
-def _hear(person: IdentityFilter, view: View) -> tuple[bool, int]:
-    return person.add(view.evidence, view.direction, view.score), person.heard
-
-
-def _forgets(counts) -> int:
-    """After how many views the number of those heard falls; 0: never."""
-    falls = np.flatnonzero(np.diff(counts) < 0)
-    return int(falls[0]) + 1 if len(falls) else 0
-
-
 def measure(recorder: Recorder, seeds: range) -> dict:
     """All figures, of the persons of the seeds."""
     distance, films = Distance(recorder), {}
@@ -176,7 +145,6 @@ def measure(recorder: Recorder, seeds: range) -> dict:
         }
     steady = [unsteadiness(recorder(seed, "still", n), recorder) for n, seed in enumerate(seeds[:_STILL])]
     result["acceleration_mm"] = {name: np.mean([one[name] for one in steady], axis=0).tolist() for name in steady[0]}
-    result["changes"] = {name: changes(films[name]) for name in films}
     return result
 
 
@@ -192,7 +160,6 @@ def table(measured: dict) -> str:
     lines += ["", "| still head, mm a frame squared | frame by frame | the person's shape |", "|---|---|---|"]
     for name, (own, steady) in measured["acceleration_mm"].items():
         lines.append(f"| {name} | {own:.3f} | {steady:.3f} |")
-    lines += ["", *(f"another person, {name}: {figures}" for name, figures in measured["changes"].items())]
     return "\n".join(lines)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.face_model.identity_filter import IdentityFilter
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
@@ -16,7 +17,7 @@ from extreme3d_ros.references.person import Person
 from extreme3d_ros.references.viewpoint import direction_of
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
-from extreme3d_ros.stages.foundation import FoundationFit
+from extreme3d_ros.stages.foundation import FoundationFit, Refine
 from extreme3d_ros.stages.hole_filling import HoleFilling
 from extreme3d_ros.stages.layers import NetworkLayers, PublishedLayers, ShadingLayers
 from extreme3d_ros.stages.shape_network import ShapeNetwork
@@ -41,40 +42,33 @@ class FastPath:
     ):
         """shape_network: a published one that gives the identity; None: the package's own road. layers: what makes
         bump and masks; None: the package's own way. engines: what makes the engines of the package's networks."""
-        self._detection = Detection()
+        self.model, self.detection = model, Detection()
         self._crop = FaceCrop(model)
         self._foundation = FoundationFit(model, shape_network, engines=engines)
         self._raster = SurfaceRaster(model)
         self._layers = layers or NetworkLayers(model, engines=engines)
 
-    def __call__(
-        self,
-        frame: Frame,
-        max_faces: int | None = 1,
-        hint: Face | None = None,
-        person: IdentityFilter | None = None,
-    ) -> list[Observation]:
+    def __call__(self, frame: Frame, max_faces: int | None = 1, refine: Refine | None = None) -> list[Observation]:
         """The faces of a frame, largest first (None: all of them); an empty list where there is none.
 
-        hint: the face of the frame before; a hard one is found sooner with it. person: whose face the largest one is;
-        hears this view, and gives the shape.
+        refine: of who knows the person whose face the largest one is, from other frames.
         """
         timings: dict[str, float] = {}
         with timed(timings, "detection"):
-            faces = self._detection(frame.image, hint)
-        persons = [person] + [None] * len(faces)
-        observations = [self._observe(frame, face, dict(timings), who) for face, who in zip(faces[:max_faces], persons)]
+            faces = self.detection(frame.image)[:max_faces]
+        refines = [refine] + [None] * len(faces)
+        observations = [self.observe(frame, face, dict(timings), who) for face, who in zip(faces, refines)]
         return [observation for observation in observations if observation is not None]
 
-    def _observe(
-        self, frame: Frame, face: Face, timings: dict[str, float], person: IdentityFilter | None
+    def observe(
+        self, frame: Frame, face: Face, timings: dict[str, float], refine: Refine | None = None
     ) -> Observation | None:
-        """One face; None where its points are those of no face."""
+        """All but detection, of one face; None where its points are those of no face. timings: is added to."""
         with timed(timings, "crop"):
             crop = self._crop(frame, face)
         with timed(timings, "foundation"):
             try:
-                foundation, coefficients, confidence = self._foundation(frame, face, crop, person)
+                foundation, coefficients, confidence = self._foundation(frame, face, crop, refine)
             except ValueError:
                 return None
         with timed(timings, "raster"):
@@ -82,9 +76,15 @@ class FastPath:
         layers = self._layers(crop, surface, timings)
         return Observation(face, crop, foundation, coefficients, surface, layers, confidence, timings)
 
+    def hear(self, frame: Frame, refine: Refine) -> None:
+        """Has the largest face heard, and makes nothing of it. A frame without one tells nothing."""
+        for face in self.detection(frame.image)[:1]:
+            with suppress(ValueError):
+                self._foundation(frame, face, self._crop(frame, face), refine)
+
     def close(self) -> None:
         """Frees the networks."""
-        self._detection.close()
+        self.detection.close()
 
 
 class Completion:

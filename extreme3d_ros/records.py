@@ -114,7 +114,8 @@ class Layers:
 
 @dataclass(frozen=True)
 class Observation:
-    """All that the fast path says of one face in one frame. confidence: 0..1; timings_ms: per stage."""
+    """All that the fast path says of one face in one frame. confidence: 0..1; timings_ms: per stage; id: whose face it
+    is, the same in every frame; "" where frames stand alone."""
 
     face: Face
     crop: Crop
@@ -124,6 +125,7 @@ class Observation:
     layers: Layers
     confidence: float
     timings_ms: dict[str, float] = field(default_factory=dict)
+    id: str = ""
 
 
 @dataclass(frozen=True)

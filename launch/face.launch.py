@@ -76,6 +76,12 @@ OVERRIDES = {
         PROFILE,
         ROS4HRI,
         DeclareLaunchArgument(
+            "max_faces",
+            default_value="",
+            choices=["", *map(str, range(1, 9))],
+            description="Faces at work; above 1 each is found below faces/<id>/ too.",
+        ),
+        DeclareLaunchArgument(
             "image_transport", default_value="", choices=["", "raw", "compressed"], description="How images come."
         ),
         DeclareLaunchArgument(
@@ -138,7 +144,10 @@ def value(context: LaunchContext, argument: str) -> str:
 
 def kind(argument: DeclareLaunchArgument) -> type:
     """The type of the parameter that an argument overrides."""
-    return bool if argument.choices == ["", *BOOLEAN] else str
+    choices = [choice for choice in argument.choices or () if choice]
+    if choices == BOOLEAN:
+        return bool
+    return int if choices and all(choice.isdecimal() for choice in choices) else str
 
 
 def node(

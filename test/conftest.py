@@ -1,5 +1,34 @@
+import pytest
 from hypothesis import settings
 
 # The first call of a Numba function compiles it: no example has a deadline.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+
+@pytest.fixture
+def listener():
+    """A node that records what it subscribes to."""
+    import ros_helpers
+
+    listener = ros_helpers.Listener()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts nodes that end with the test, and well, those that it left running."""
+    import ros_helpers
+
+    processes = []
+
+    def start(name, *arguments, **parameters):
+        log = tmp_path / f"{len(processes)}.log"
+        processes.append(ros_helpers.NodeProcess(name, log, *arguments, **parameters))
+        return processes[-1]
+
+    yield start
+    running = [process for process in reversed(processes) if process.alive]  # who listens first, as work goes on
+    assert all([process.end() == 0 for process in running])  # a list: all are ended, whatever one returns
+    assert not [process.output for process in processes if "Traceback" in process.output]

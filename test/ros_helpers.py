@@ -32,7 +32,7 @@ class NodeProcess:
                 [sys.executable, "-m", f"extreme3d_ros.nodes.{name}", "--ros-args", *arguments, *given],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])},
             )
 
     @property

@@ -15,7 +15,7 @@ NODES = {"face_node": "profile:=none", "completion_node": "profile:=none", "imag
 FACE_STATE_TRAVELS = """
 from rclpy.serialization import deserialize_message, serialize_message
 from extreme3d_ros.messages.state import FaceState
-sent = FaceState(shape=[1.5, -2.0], confidence=0.25, bbox=[1.0, 2.0, 3.0, 4.0])
+sent = FaceState(id="abcde", shape=[1.5, -2.0], confidence=0.25, bbox=[1.0, 2.0, 3.0, 4.0])
 assert deserialize_message(serialize_message(sent), FaceState) == sent
 """
 

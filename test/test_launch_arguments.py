@@ -9,12 +9,12 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("launch_ros", reason="ROS 2's launch_ros is not installed")
 
-from extreme3d_ros.nodes import completion_node, face_node  # noqa: E402
+from extreme3d_ros.nodes import parameters  # noqa: E402
 from extreme3d_ros.nodes.managed import AUTOSTART  # noqa: E402
 
 FOLDER = Path(__file__).parent.parent / "launch"
 FILES = sorted(path.name for path in FOLDER.glob("*.launch.py"))
-NODES = {"face_node": face_node, "completion_node": completion_node}
+NODES = {"face_node": parameters.FACE_NODE, "completion_node": parameters.COMPLETION_NODE}
 
 
 def loaded(name):
@@ -40,9 +40,18 @@ def test_every_argument_has_a_description_and_a_default(name):
 
 @pytest.mark.parametrize("node", NODES)
 def test_arguments_offer_what_their_parameters_accept_and_are_empty_else(node):
-    settings = {setting.name: setting for setting in [*NODES[node].SETTINGS, AUTOSTART]}
-    for argument in loaded("face.launch.py").OVERRIDES[node]:
+    settings = {setting.name: setting for setting in [*NODES[node], AUTOSTART]}
+    file = loaded("face.launch.py")
+    for argument in file.OVERRIDES[node]:
         setting = settings[argument.name]
-        choices = ["true", "false"] if isinstance(setting.default, bool) else list(setting.choices)
-        assert argument.choices == (["", *choices] if choices else None)
-        assert argument.default_value[0].text == ""
+        assert argument.choices == (["", *accepted(setting)] if accepted(setting) else None)
+        assert argument.default_value[0].text == "" and file.kind(argument) is type(setting.default)
+
+
+def accepted(setting):
+    """What a parameter accepts, if that can be listed."""
+    if isinstance(setting.default, bool):
+        return ["true", "false"]
+    if isinstance(setting.default, int):
+        return [str(number) for number in range(setting.limits[0], setting.limits[1] + 1)]
+    return list(setting.choices)

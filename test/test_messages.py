@@ -435,6 +435,12 @@ def test_delete_names_the_same_marker():
     assert deleted.action == Marker.DELETE and (deleted.ns, deleted.id) == (added.ns, added.id)
 
 
+@pytest.mark.parametrize("number", [0, 7])
+def test_a_faces_marker_is_added_and_deleted_by_its_number(number):
+    added = deserialize_message(MarkerWriter()(mesh(), HEADER, number=number), Marker)
+    assert added.id == delete_marker(HEADER, number).id == number
+
+
 def test_writing_a_large_marker_takes_milliseconds():
     """3 ms on an idle machine; 25 leaves room for a busy one, point by point it takes 500."""
     large, write = mesh(50_000, 100_000), MarkerWriter()

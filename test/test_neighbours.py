@@ -57,21 +57,14 @@ class Road:
 
 
 @pytest.fixture
-def listener():
-    listener = ros_helpers.Listener("neighbour")
-    yield listener
-    listener.close()
-
-
-@pytest.fixture
-def start(tmp_path, listener):
+def start_road(tmp_path, listener):
     roads = []
 
-    def start(namespace):
+    def start_road(namespace):
         roads.append(Road(tmp_path, listener, namespace))
         return roads[-1]
 
-    yield start
+    yield start_road
     for road in roads:
         road.close()
 
@@ -81,8 +74,8 @@ def unwatched(listener, namespace):
     return not any(listener.node.count_subscribers(f"/{namespace}/{topic}") for topic in ("bump_map", "crop/image"))
 
 
-def test_completion_node_subscribes_while_someone_watches_and_late_viewers_see_the_last_mesh(start, listener):
-    road = start("coming")
+def test_completion_node_subscribes_while_someone_watches_and_late_viewers_see_the_last_mesh(start_road, listener):
+    road = start_road("coming")
     assert listener.wait(lambda: "waiting for obs" in road.processes["completion_node"].output, 40)
     assert unwatched(listener, "coming")
     subscription = listener.node.create_subscription(Marker, "/coming/mesh", (received := []).append, MESH, raw=True)
@@ -107,8 +100,8 @@ def size_of(process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["completion_node", "face_node", "image_source"])
-def test_who_is_killed_and_restarted_is_found_again_and_nothing_leaks(start, listener, victim):
-    road = start("killed")
+def test_who_is_killed_and_restarted_is_found_again_and_nothing_leaks(start_road, listener, victim):
+    road = start_road("killed")
     meshes = road.meshes()
     assert road.next(meshes, Marker.ADD, 90)
     sizes = []
@@ -124,8 +117,8 @@ def test_who_is_killed_and_restarted_is_found_again_and_nothing_leaks(start, lis
 
 
 @pytest.mark.slow
-def test_viewers_that_come_and_go_leave_nothing_behind(start, listener):
-    road = start("viewed")
+def test_viewers_that_come_and_go_leave_nothing_behind(start_road, listener):
+    road = start_road("viewed")
     process, sizes = road.processes["completion_node"], []
     for _ in range(6):
         subscription = listener.node.create_subscription(Marker, "/viewed/mesh", (got := []).append, MESH, raw=True)
@@ -138,8 +131,8 @@ def test_viewers_that_come_and_go_leave_nothing_behind(start, listener):
 
 
 @pytest.mark.slow
-def test_two_namespaces_do_not_mix(start, listener):
-    roads = {name: start(name) for name in ("left", "right")}
+def test_two_namespaces_do_not_mix(start_road, listener):
+    roads = {name: start_road(name) for name in ("left", "right")}
     meshes = {name: road.meshes() for name, road in roads.items()}
     assert listener.wait(lambda: all(len(received) > 2 for received in meshes.values()), 120)
     for name, received in meshes.items():

@@ -169,7 +169,7 @@ def test_a_gpu_that_fails_at_work_is_a_warning_with_its_reason(node, machine):
     face = node(wait_for_engines="true")
     assert active(face)
     machine.fails.append(EngineError("the GPU is gone"))
-    assert face._fast_path.engine()["y"] == 0, "the CPU answers instead"
+    assert face._live.engine()["y"] == 0, "the CPU answers instead"
     assert health(face) == (DiagnosticStatus.WARN, f"bump runs by {CPU}: the GPU is gone", CPU)
 
 

@@ -88,6 +88,27 @@ def test_the_worker_takes_the_newest_and_counts_the_rest():
     assert done == [0, 9] and worker.dropped == 8
 
 
+def test_keys_take_turns_and_overtake_only_themselves():
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(item):
+        begun.set()
+        go_on.wait(5)
+        done.append(item)
+
+    worker = NewestWorker(work, "test")
+    worker.give("a0", "a")
+    assert begun.wait(5)
+    for item in ("b1", "a1", "c1", "b2", "a2", "b3"):
+        worker.give(item, item[0])
+    go_on.set()
+    end = time.monotonic() + 5
+    while len(done) < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+    worker.close()
+    assert done == ["a0", "b3", "a2", "c1"] and worker.dropped == 3
+
+
 def test_a_closed_worker_has_ended():
     before = threading.active_count()
     worker = NewestWorker(lambda item: None, "test")
@@ -184,6 +205,13 @@ def test_saving_every_mesh_keeps_the_newest_and_those_asked_for(tmp_path):
         files.save_rotating(MESH, Time(sec=sec), folder, 2)
     left = sorted(path.name for path in asked.parent.iterdir())
     assert left == [f"face_{sec}_000000000.ply" for sec in (0, 4, 5)]
+
+
+def test_meshes_of_one_moment_lie_beside_each_other_by_their_faces_ids(tmp_path):
+    files = MeshFiles()
+    for face in ("abcde", "vwxyz"):
+        assert files.save(MESH, Time(sec=1), str(tmp_path), face).name == f"face_{face}_1_000000000.ply"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path):

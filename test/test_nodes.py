@@ -128,28 +128,6 @@ def road(tmp_path_factory):
     road.close()
 
 
-@pytest.fixture
-def listener():
-    listener = ros_helpers.Listener("lone_listener")
-    yield listener
-    listener.close()
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts nodes that end with the test."""
-    processes = []
-
-    def start(name, *arguments, **parameters):
-        log = tmp_path / f"{len(processes)}.log"
-        processes.append(ros_helpers.NodeProcess(name, log, *arguments, **parameters))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.end()
-
-
 def corners(marker):
     return np.array([[p.x, p.y, p.z] for p in marker.points])
 

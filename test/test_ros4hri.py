@@ -6,16 +6,19 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("skimage.data")
 
+import cv2  # noqa: E402
 import ros_helpers  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+from two_faces import LEFT, RIGHT, scene  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.humans import FACES, IdsList, RoiMessage  # noqa: E402
 from extreme3d_ros.messages.transform import TFMessage  # noqa: E402
-from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
+from extreme3d_ros.nodes.qos import FACE_ID, MESH, OBSERVATION  # noqa: E402
 
 ros_helpers.keep_to_this_machine()
 
@@ -43,27 +46,6 @@ class Tracker:
             self._publishers[face].publish(RoiMessage(header=image.header, c=1.0, **box))
 
 
-@pytest.fixture
-def listener():
-    listener = ros_helpers.Listener("ros4hri_listener")
-    yield listener
-    listener.close()
-
-
-@pytest.fixture
-def start(tmp_path):
-    processes = []
-
-    def start(name, *arguments, **parameters):
-        processes.append(ros_helpers.NodeProcess(name, tmp_path / f"{name}.log", *arguments, **parameters))
-        return processes[-1]
-
-    yield start
-    statuses = [process.end() for process in processes]
-    assert set(statuses) == {0}
-    assert not [process.output for process in processes if "Traceback" in process.output]
-
-
 def status_of(listener, node, test, seconds=40):
     """The next diagnostic status of a node that passes a test."""
     reports = listener.listen(DiagnosticArray, "/diagnostics", 10)
@@ -88,11 +70,10 @@ def test_a_node_is_late_from_the_latency_that_is_set(start, listener):
 
 
 @pytest.mark.skipif(bool(IdsList), reason="hri_msgs is installed")
-@pytest.mark.parametrize("name", ["face_node", "completion_node"])
-def test_without_hri_msgs_the_node_says_how_to_get_it(name, start, listener):
-    process = start(name, ros4hri="true")
+def test_without_hri_msgs_face_node_says_how_to_get_it(start, listener):
+    process = start("face_node", ros4hri="true")
     assert listener.wait(lambda: "hri_msgs" in process.output, 40), process.output
-    assert status_of(listener, name, lambda s: s.level == DiagnosticStatus.ERROR and "hri_msgs" in s.message)
+    assert status_of(listener, "face_node", lambda s: s.level == DiagnosticStatus.ERROR and "hri_msgs" in s.message)
 
 
 @with_hri_msgs
@@ -102,6 +83,7 @@ def test_a_face_tracked_by_others_is_worked_on_and_found_below_its_id(start, lis
     face = start("face_node", reliability="reliable", ros4hri="true")
     start("completion_node", ros4hri="true")
     poses = listener.listen(PoseStamped, "/pose", OBSERVATION)
+    ids = listener.listen(String, "/face_id", FACE_ID)
     assert status_of(listener, "face_node", lambda s: values(s).get("ros4hri") == "no face is tracked")
     assert not poses, "no face is searched for"
 
@@ -118,12 +100,36 @@ def test_a_face_tracked_by_others_is_worked_on_and_found_below_its_id(start, lis
     mesh = deserialize_message(meshes[-1], Marker)
     assert mesh.action == Marker.ADD and len(mesh.points) > 30_000
     assert status_of(listener, "face_node", lambda s: values(s).get("ros4hri") == "working on abcde")
+    assert ids[-1].data == "abcde"
 
     tracker.faces = {"other": FACE}
     others = listener.listen(Marker, f"{FACES}/other/mesh", MESH, raw=True)
     assert listener.wait(lambda: others, 20)
     assert listener.wait(lambda: not listener.node.count_publishers(f"{FACES}/abcde/mesh"), 10)
     assert listener.wait(lambda: deserialize_message(meshes[-1], Marker).action == Marker.DELETE, 5)
+
+
+@with_hri_msgs
+def test_of_several_tracked_faces_each_has_its_topics_and_marker(start, listener, tmp_path):
+    tracker = Tracker(listener)
+    tracker.faces = {"small": LEFT, "large": RIGHT}
+    cv2.imwrite(str(tmp_path / "two.png"), scene("left", "right"))
+    start("image_source", rate=5, source=tmp_path / "two.png")
+    start("face_node", reliability="reliable", ros4hri="true", max_faces=2)
+    start("completion_node", ros4hri="true", lost_after=3.0)
+    base = listener.listen(PoseStamped, "/pose", OBSERVATION)
+    own = {face: listener.listen(PoseStamped, f"{FACES}/{face}/pose", OBSERVATION) for face in tracker.faces}
+    meshes = {face: listener.listen(Marker, f"{FACES}/{face}/mesh", MESH) for face in tracker.faces}
+    assert listener.wait(lambda: base and all(own.values()) and all(meshes.values()), 90)
+    assert own["small"][-1].pose.position.x < 0 < own["large"][-1].pose.position.x
+    assert base[-1].pose.position.x > 0, "the base topics carry the larger face"
+    assert {face: received[-1].id for face, received in meshes.items()} == {"large": 0, "small": 1}
+
+    tracker.faces = {"large": RIGHT}
+    assert listener.wait(lambda: meshes["small"][-1].action == Marker.DELETE, 20) and meshes["small"][-1].id == 1
+    assert listener.wait(lambda: not listener.node.count_publishers(f"{FACES}/small/mesh"), 10)
+    count = len(meshes["large"])
+    assert listener.wait(lambda: len(meshes["large"]) > count, 20)
 
 
 @with_hri_msgs

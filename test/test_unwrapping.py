@@ -107,3 +107,33 @@ def test_a_gallery_s_skin_may_have_another_size():
     back, fine = UNWRAPPING.laid_on(skin, surface), UNWRAPPING.laid_on(large, surface)
     both = np.isfinite(back) & np.isfinite(fine)
     assert np.quantile(np.abs(back - fine)[both], 0.97) < 2e-5
+
+
+def test_a_texel_weighs_what_its_pixels_are_trusted_times_their_facing():
+    crop, foundation, surface, layers = scene(20, relief)
+    half = np.where(layers.occlusion == VISIBLE, np.float32(0.5), np.float32(0))
+    skin, weight = UNWRAPPING.trusted(foundation, crop, surface, layers.bump, half)
+    np.testing.assert_array_equal(skin, unwrapped(20)[0])
+    np.testing.assert_array_equal(weight > 0, np.isfinite(skin))
+    back = UNWRAPPING.laid_on(np.where(weight > 0, weight, np.nan), surface)
+    seen = np.isfinite(back) & (surface.facing > 0.4)
+    assert np.quantile(np.abs(back * surface.facing - 0.5 * surface.facing)[seen], 0.95) < 0.02
+
+
+def test_what_is_added_is_what_would_be_laid():
+    skin, surface, layers = unwrapped(0)
+    where = (layers.occlusion == VISIBLE) & (np.arange(512) > 250)
+    laid = UNWRAPPING.laid_on(skin, surface, where)
+    known, before = np.isfinite(laid), layers.bump.copy()
+    sum_of_both = UNWRAPPING.added(layers.bump, skin, surface, where)
+    np.testing.assert_array_equal(sum_of_both[known], (layers.bump + laid)[known])
+    np.testing.assert_array_equal(sum_of_both[~known], layers.bump[~known])
+    np.testing.assert_array_equal(layers.bump, before)
+
+
+def test_vertices_lend_their_values_to_texels():
+    values = UNWRAPPING.of_vertices(MODEL.uv[:, 0].astype(np.float32))
+    middles = np.broadcast_to((np.arange(256, dtype=np.float32) + 0.5) / 256, (256, 256))
+    inside = values > 0
+    assert inside.sum() > 50_000
+    np.testing.assert_allclose(values[inside], middles[inside], atol=1e-5)

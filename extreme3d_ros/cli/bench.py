@@ -15,11 +15,11 @@ from extreme3d_ros.errors import NoFaceError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image, read_image
+from extreme3d_ros.native_stderr import native_stderr_silenced
 from extreme3d_ros.pipeline import Completion, FastPath
 from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import FaceMesh, Frame
 from extreme3d_ros.references.default import references_of
-from extreme3d_ros.stages.detection.networks import native_stderr_silenced
 
 _WARM_UP = 3
 

@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("extreme3d", description="Detailed 3D faces from images, through occlusions.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_reconstruct(commands.add_parser("reconstruct", help="meshes, maps and a figure of the faces in images"))
+    _add_reconstruct(commands.add_parser("reconstruct", help="meshes of the faces in images and films"))
     _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
     _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
     _add_engines(commands.add_parser("engines", help="TensorRT's plans; what runs the networks, checked and timed"))
@@ -36,9 +36,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGE")
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="an image, a video, or a camera's number, of which a film is made"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if need be")
     parser.add_argument("--faces", choices=["largest", "all"], default="largest")
+    parser.add_argument("--seconds", type=float, help="of a film, no more than that; a camera's ends at Ctrl-C else")
+    parser.add_argument("--ply", action="store_true", help="of a film, a PLY file a frame instead of an animated GLB")
     parser.add_argument(
         "--same-person",
         action="store_true",
@@ -53,7 +57,7 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     )
     _add_engine_options(parser)
     _add_references_option(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar, and nothing said of films")
     parser.set_defaults(run=_reconstruct)
 
 
@@ -63,7 +67,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         default="astronaut",
         help="an image, a video, a camera's number, an image topic (/...), or 'astronaut' (scikit-image's picture)",
     )
-    parser.add_argument("--rate", type=float, default=15.0, help="images a second that the source sends")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, help="images a second; default: the video's or camera's own, 15 of stills"
+    )
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of meshes; else at Ctrl-C")
     parser.add_argument("--out", metavar="DIR", help="folder for the last mesh, its figure and the table of rates")
     _add_engine_options(parser)

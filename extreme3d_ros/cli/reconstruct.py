@@ -1,4 +1,4 @@
-"""`extreme3d reconstruct`: images in, meshes, maps, figure and numbers out (CONTRACT.md)."""
+"""`extreme3d reconstruct`: images in, meshes, maps, figure and numbers out (CONTRACT.md); films: `cli/film.py`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.cli.files import output_folder, png
+from extreme3d_ros.cli.film import FilmReconstruction, is_film, stem_of
+from extreme3d_ros.cli.film_faces import FilmOptions
 from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel
@@ -29,12 +31,13 @@ from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import Completed, FaceMesh, Foundation, Frame, Observation
 from extreme3d_ros.references.default import references_of
 from extreme3d_ros.stages.bump import encode
+from extreme3d_ros.stages.foundation import Refine
 from extreme3d_ros.timing import timed
 
 
 def reconstruct(arguments) -> int:
     """Runs the command; the exit status is that of the worst image."""
-    _refuse_equal_stems(arguments.images)
+    _refuse_what_does_not_fit(arguments)
     out = output_folder(arguments.out)
     calibration = read_camera(arguments.camera_info) if arguments.camera_info else None
     model = face_model_of(arguments.profile, arguments.face_model)
@@ -44,12 +47,17 @@ def reconstruct(arguments) -> int:
     fast = fast_path_of(arguments.profile, model, engines_of(arguments))
     job = Reconstruction(out, model, fast, completion, arguments.faces == "all")
     if arguments.same_person:
-        job.person = one_person(arguments.images, calibration, model, fast)
+        job.refine = one_person(arguments.sources, calibration, model, fast)
+    options = FilmOptions(arguments.seconds, arguments.ply, arguments.faces == "all", arguments.quiet)
+    films = FilmReconstruction(out, model, fast, completion, calibration, options)
     worst = 0
-    several = len(arguments.images) > 1 and not arguments.quiet and sys.stderr.isatty()
-    for path in tqdm(arguments.images, disable=not several, unit="image"):
+    several = len(arguments.sources) > 1 and not arguments.quiet and sys.stderr.isatty()
+    for path in tqdm(arguments.sources, disable=not several, unit="file"):
         try:
-            job(Path(path).stem, frame_of(read_image(path), calibration), path)
+            if is_film(path):
+                films(path)
+            else:
+                job(Path(path).stem, frame_of(read_image(path), calibration), path)
         except Extreme3DError as error:
             tqdm.write(f"extreme3d: {error}", file=sys.stderr)
             worst = max(worst, error.exit_status, key=_severity)
@@ -63,12 +71,12 @@ class Reconstruction:
         self._out, self._model, self._fast, self._every_face = out, model, fast, every_face
         self._intermediates = Intermediates(model)
         self._completion = completion
-        #: Who the largest face of every frame is; None: that is asked of each frame alone.
-        self.person: IdentityFilter | None = None
+        #: Of who knows whose face the largest one of every frame is; None: each frame stands alone.
+        self.refine: Refine | None = None
 
     def __call__(self, stem: str, frame: Frame, source: str) -> None:
         """Writes all files of one image. Raises NoFaceError where it shows no face."""
-        observations = self._fast(frame, None if self._every_face else 1, person=self.person)
+        observations = self._fast(frame, None if self._every_face else 1, self.refine)
         if not observations:
             raise NoFaceError(f"{source}: no face found; use an image in which a face is upright and not tiny")
         names = [f"{stem}_face{number}" if number else stem for number in range(len(observations))]
@@ -112,15 +120,14 @@ class Reconstruction:
 
 def one_person(
     images: list[str], calibration: tuple[Camera, np.ndarray] | None, model: FaceModel, fast: FastPath
-) -> IdentityFilter:
+) -> Refine:
     """What the largest faces of all images tell of one person's shape; of images without one there is nothing to hear,
     and their own turn says why."""
-    person = IdentityFilter(len(model.shape_modes), changing=False)
+    person = IdentityFilter(len(model.shape_modes))
     for path in images:
         with suppress(Extreme3DError):
-            fast(frame_of(read_image(path), calibration), person=person)
-    person.settle()
-    return person
+            fast.hear(frame_of(read_image(path), calibration), person.refine)
+    return lambda known, fit, trust: fit.given(person.mean)
 
 
 def frontal(mesh: FaceMesh, foundation: Foundation) -> FaceMesh:
@@ -129,10 +136,19 @@ def frontal(mesh: FaceMesh, foundation: Foundation) -> FaceMesh:
     return replace(mesh, vertices=foundation.to_model(mesh.vertices), normals=normals)
 
 
-def _refuse_equal_stems(images: list[str]) -> None:
-    stem, count = Counter(Path(path).stem for path in images).most_common(1)[0]
+def _refuse_what_does_not_fit(arguments) -> None:
+    stem, count = Counter(map(stem_of, arguments.sources)).most_common(1)[0]
     if count > 1:
         raise InputError(f"{count} images are named {stem}: their files would overwrite each other; rename them")
+    films = [source for source in arguments.sources if is_film(source)]
+    if films and arguments.same_person:
+        raise InputError(f"--same-person is for images: {films[0]} is a film, whose frames show the same person anyway")
+    if films and arguments.zipped and not arguments.ply:
+        raise InputError(f"--zipped gives {films[0]} other triangles in every frame, which no GLB has: add --ply")
+    if not films and (arguments.ply or arguments.seconds is not None):
+        raise InputError("--ply and --seconds are for films: name a video or a camera's number")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        raise InputError(f"--seconds must be more than 0, not {arguments.seconds}")
 
 
 def _severity(status: int) -> int:

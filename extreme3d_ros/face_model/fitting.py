@@ -44,7 +44,8 @@ class Fit:
     """shape (99,), expression (29,) in standard deviations; R (3, 3), t (3,) metres; residual: rms error in units of
     the points' standard deviations; information: (S, S) about the shape, whatever pose and expression are (their Schur
     complement in the last step's normal matrix); response: (6 + E, S) how rotation (about the camera's axes, radians),
-    t and expression follow a change of the shape."""
+    t and expression follow a change of the shape; doubt: standard deviation of the rotation about the camera's x and y,
+    radians."""
 
     shape: np.ndarray
     expression: np.ndarray
@@ -53,6 +54,7 @@ class Fit:
     residual: float
     information: np.ndarray
     response: np.ndarray
+    doubt: float
 
     def given(self, shape: np.ndarray) -> Fit:
         """The fit for a shape (S,) that is known better: pose and expression follow it."""
@@ -120,12 +122,14 @@ class PointFitter:
         return H, gradient, residual
 
 
-def _shape_apart(H: np.ndarray, shapes: int) -> tuple[np.ndarray, np.ndarray]:
-    """`Fit`'s information and response, of a normal matrix over pose (6), shape and expression."""
+def _shape_apart(H: np.ndarray, shapes: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """`Fit`'s information, response and doubt, of a normal matrix over pose (6), shape and expression."""
     other = np.r_[:6, 6 + shapes : len(H)]
     across = H[other, 6 : 6 + shapes]
-    response = -cho_solve(cho_factor(H[np.ix_(other, other)]), across)
-    return H[6 : 6 + shapes, 6 : 6 + shapes] + across.T @ response, response
+    factor = cho_factor(H[np.ix_(other, other)])
+    response = -cho_solve(factor, across)
+    doubt = float(np.sqrt(cho_solve(factor, np.eye(len(other), 2))[[0, 1], [0, 1]].mean()))
+    return H[6 : 6 + shapes, 6 : 6 + shapes] + across.T @ response, response, doubt
 
 
 def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ uv (V, 2); regions (V,); {landmarks68,landmarks468}_triangles (N,) and _barycent
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import numpy as np
@@ -37,7 +38,7 @@ def save_full(file: BinaryIO, model: FaceModel) -> None:
     np.savez(file, **arrays)
 
 
-def promises(arrays) -> tuple[dict, dict]:
+def promises(arrays: Mapping[str, np.ndarray]) -> tuple[dict, dict]:
     """What the arrays have to be: {key: shape} of real ones, {key: (shape, first, end)} of whole numbers."""
     V, T = len(arrays["mean"]), len(arrays["faces"])
     if min(V, T) < 3:
@@ -52,7 +53,7 @@ def promises(arrays) -> tuple[dict, dict]:
     return real, whole
 
 
-def expand_full(arrays) -> FaceModel:
+def expand_full(arrays: Mapping[str, np.ndarray]) -> FaceModel:
     """The model from its checked arrays."""
     faces, mirror = arrays["faces"].astype(np.int32), arrays["mirror"].astype(np.int32)
     points = {

@@ -1,9 +1,9 @@
-"""Faces that others track, by the conventions of ROS4HRI (REP-155): regions in, the face to work on out."""
+"""Faces that others track, by the conventions of ROS4HRI (REP-155): regions in, the faces to work on out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,9 +65,19 @@ def check_id(face: str) -> str:
 
 
 def chosen_face(current: str, rois: Mapping[str, Roi]) -> str:
-    """The id of the face to work on, "" for none: the largest, or the current one while none is clearly larger."""
+    """The id of the face that the base topics show, "" for none: the largest, or the current one
+    while none is clearly larger."""
     if not rois:
         return ""
     largest = max(rois, key=lambda face: rois[face].area)
     stays = current in rois and rois[largest].area <= _CLEARLY_LARGER * rois[current].area
     return current if stays else largest
+
+
+def at_work(before: Sequence[str], rois: Mapping[str, Roi], most: int) -> list[str]:
+    """The ids of the faces to work on, the chosen one first, `most` at most: of the others the largest too, or those
+    of `before` while none is clearly larger."""
+    chosen = chosen_face(next(iter(before), ""), rois)
+    others = [face for face in rois if face != chosen]
+    others.sort(key=lambda face: rois[face].area * (_CLEARLY_LARGER if face in before else 1.0), reverse=True)
+    return [chosen, *others][:most] if chosen else []

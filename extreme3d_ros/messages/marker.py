@@ -14,7 +14,7 @@ from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.cdr import CdrWriter
 from extreme3d_ros.records import FaceMesh
 
-NAMESPACE, ID = "face", 0
+NAMESPACE = "face"
 
 #: Grey-ish skin, linear RGBA 0..1.
 SKIN = (0.82, 0.72, 0.66, 1.0)
@@ -37,8 +37,8 @@ class MarkerWriter:
         self._points = np.empty((0, 3), np.float64)
         self._colors = np.empty((0, 4), np.float32)
 
-    def __call__(self, mesh: FaceMesh, header: Header, coloring: str = "shaded") -> bytes:
-        """A Marker that shows the mesh. Raises InputError where a vertex is not finite.
+    def __call__(self, mesh: FaceMesh, header: Header, coloring: str = "shaded", number: int = 0) -> bytes:
+        """The Marker of that number that shows the mesh. Raises InputError where a vertex is not finite.
 
         coloring: one of COLORINGS. 'shaded': skin with light baked in, because RViz switches its own light off wherever
         a marker has colours, and wrinkles would vanish; 'texture': the mesh's own colours; 'plain': no colours, RViz's
@@ -50,9 +50,9 @@ class MarkerWriter:
         self._points = _gathered(mesh.vertices.astype(np.float64), corners, self._points)
         colors = COLORINGS[coloring](mesh)
         if colors is None:
-            return write_marker(header, self._points, self._colors[:0])
+            return write_marker(header, self._points, self._colors[:0], number)
         self._colors = _gathered(colors, corners, self._colors)
-        return write_marker(header, self._points, self._colors)
+        return write_marker(header, self._points, self._colors, number)
 
 
 def _gathered(rows: np.ndarray, indices: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -62,19 +62,19 @@ def _gathered(rows: np.ndarray, indices: np.ndarray, out: np.ndarray) -> np.ndar
     return rows.take(indices, axis=0, out=out, mode="clip")  # the default mode would fill a copy of `out` first
 
 
-def delete_marker(header: Header) -> Marker:
-    """The Marker that takes the mesh off the screen."""
-    return Marker(header=header, ns=NAMESPACE, id=ID, type=Marker.TRIANGLE_LIST, action=Marker.DELETE)
+def delete_marker(header: Header, number: int = 0) -> Marker:
+    """The Marker that takes the mesh of that number off the screen."""
+    return Marker(header=header, ns=NAMESPACE, id=number, type=Marker.TRIANGLE_LIST, action=Marker.DELETE)
 
 
-def write_marker(header: Header, points: np.ndarray, colors: np.ndarray) -> bytes:
-    """A serialized TRIANGLE_LIST. points: (3 T, 3) float64, colors: (3 T, 4) float32 RGBA or (0, 4)."""
+def write_marker(header: Header, points: np.ndarray, colors: np.ndarray, number: int = 0) -> bytes:
+    """A serialized TRIANGLE_LIST. points: (3 T, 3) float64, colors: (3 T, 4) float32 RGBA or (0, 4); number: its id."""
     cdr = CdrWriter()
     cdr.put("i", header.stamp.sec)
     cdr.put("I", header.stamp.nanosec)
     cdr.string(header.frame_id)
     cdr.string(NAMESPACE)
-    cdr.put("i", ID, Marker.TRIANGLE_LIST, Marker.ADD)
+    cdr.put("i", number, Marker.TRIANGLE_LIST, Marker.ADD)
     cdr.put("d", *_IDENTITY_POSE)
     cdr.put("d", 1.0, 1.0, 1.0)  # scale
     cdr.put("f", *SKIN)

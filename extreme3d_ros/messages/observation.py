@@ -31,12 +31,13 @@ TOPICS = {
 
 @dataclass(frozen=True)
 class Received:
-    """What completion needs of an observation."""
+    """What completion needs of an observation. id: whose face it is, "" where nobody says."""
 
     header: Header
     crop: Crop
     foundation: Foundation
     layers: Layers
+    id: str = ""
 
 
 def observation_to_messages(seen: Observation, header: Header) -> dict[str, Callable[[], object]]:
@@ -53,8 +54,8 @@ def observation_to_messages(seen: Observation, header: Header) -> dict[str, Call
     }
 
 
-def messages_to_observation(messages: Mapping[str, object]) -> Received:
-    """The observation in one message of each of TOPICS. Raises InputError where they make none.
+def messages_to_observation(messages: Mapping[str, object], face: str = "") -> Received:
+    """The observation in one message of each of TOPICS, of the face of that id. Raises InputError where they make none.
 
     The camera's own image isn't among them, so the crop's place in it is unknown: crop_to_image is the identity.
     """
@@ -73,4 +74,4 @@ def messages_to_observation(messages: Mapping[str, object]) -> Received:
     R, t = from_pose(messages["pose"].pose)
     foundation = Foundation(cloud_to_vertices(messages["foundation"]), R, t)
     crop = Crop(image, calibration.camera, np.eye(3))
-    return Received(messages["crop/image"].header, crop, foundation, layers)
+    return Received(messages["crop/image"].header, crop, foundation, layers, face)

@@ -14,9 +14,10 @@ except ImportError:  # installed by pip
 
 
 def observation_to_state(seen: Observation, header: Header) -> FaceState:
-    """Coefficients, pose, confidence and occluded fraction of a face."""
+    """Id, coefficients, pose, confidence and occluded fraction of a face."""
     return FaceState(
         header=header,
+        id=seen.id,
         shape=seen.coefficients.shape.tolist(),
         expression=seen.coefficients.expression.tolist(),
         pose=to_pose(seen.foundation.R, seen.foundation.t),

@@ -8,7 +8,7 @@ published for others who subscribe. Names, parameters, topics, services and life
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from rclpy.node import Node
 
@@ -16,33 +16,58 @@ from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.completion_node import CompletionNode
 from extreme3d_ros.nodes.face_node import FaceNode
 from extreme3d_ros.nodes.managed import run_together
+from extreme3d_ros.nodes.topic_inlet import Take
 
 
-class NeighbouringCompletionNode(CompletionNode):
-    """completion_node that takes observations from a face_node of its own process. Neither changes their arrays."""
+class NeighbourInlet:
+    """Observations as they are, from a face_node of the same process. Neither node changes their arrays."""
 
-    def __init__(self, face: FaceNode, **options):
-        super().__init__(**options)
-        self._face = face
+    dropped = 0
 
+    def __init__(self, neighbour: FaceNode, take: Take):
+        self._neighbour, self._take = neighbour, take
+        self._open: frozenset[str] = frozenset()  # replaced as a whole: the other node's worker reads it
+
+    @property
     def origin(self) -> str:
-        return f"of {self._face.get_fully_qualified_name()} in this process"
+        """For the log."""
+        return f"of {self._neighbour.get_fully_qualified_name()} in this process"
 
-    def connect(self) -> None:
-        self._face.handover = self._take_over
+    @property
+    def chosen(self) -> str:
+        """Whose face the base topics show, "" for nobody."""
+        return self._neighbour.chosen
 
-    def disconnect(self) -> None:
-        self._face.handover = None
+    def faces(self) -> Collection[str]:
+        """The ids of the faces that have topics of their own."""
+        return self._neighbour.faces
 
-    def _take_over(self, received: Received) -> None:
-        self.accept(lambda: received)
+    def open(self, face: str) -> None:
+        """Lets the observations of a face come; "": of the chosen one."""
+        self._open |= {face}
+        self._neighbour.handover = self
+
+    def close(self, face: str) -> None:
+        """Lets no more come."""
+        self._open -= {face}
+        if not self._open:
+            self._neighbour.handover = None
+
+    def wants(self, face: str, chosen: bool) -> bool:
+        """See face_node.Handover."""
+        return face in self._open or (chosen and "" in self._open)
+
+    def __call__(self, received: Received, chosen: bool) -> None:
+        for face in {received.id, ""} if chosen else {received.id}:
+            if face in self._open:
+                self._take(face, lambda: received)
 
 
 def make_nodes() -> Iterator[Node]:
     """face_node, and the completion_node beside it."""
     face = FaceNode()
     yield face
-    yield NeighbouringCompletionNode(face)
+    yield CompletionNode(make_inlet=lambda node, where, take: NeighbourInlet(face, take))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -2,19 +2,24 @@
 
 Subscribed: `image_raw` (sensor_msgs/Image), or `image_raw/compressed` (sensor_msgs/CompressedImage) with parameter
 image_transport = compressed; `camera_info` (sensor_msgs/CameraInfo), optional.
-Published: the topics of `messages.observation.TOPICS`, and `state` (extreme3d_ros/FaceState) where it is built; all
-with the frame's stamp and frame_id; the frame `tf_frame` on `/tf` where tf2_msgs is installed; `/diagnostics`.
-With parameter ros4hri (REP-155): subscribes to `/humans/faces/tracked` and each `/humans/faces/<id>/roi`, publishes its
-topics below `/humans/faces/<id>/` too, and whose face each frame shows as `face_id` (hri_msgs/IdsList).
+Published: the topics of `messages.observation.TOPICS`, and `state` (extreme3d_ros/FaceState) where it is built, of the
+chosen face; all with the frame's stamp and frame_id; `face_id` (std_msgs/String, transient local), whose face that is,
+"" while nobody is there; the frame `tf_frame` on `/tf` where tf2_msgs is installed; `/diagnostics`.
+With max_faces above 1 each face at work has the same topics below `faces/<id>/`, as long as it is in view or may come
+back. With parameter ros4hri (REP-155): subscribes to `/humans/faces/tracked` and each `/humans/faces/<id>/roi`; the
+faces' topics then lie below `/humans/faces/<id>/`.
 Services: `enable` (std_srvs/SetBool) pauses and resumes.
-Parameters: see SETTINGS, or `ros2 param describe`.
+Parameters: see parameters.FACE_NODE, or `ros2 param describe`.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -28,45 +33,22 @@ from extreme3d_ros.messages.camera_info import camera_info_to_calibration
 from extreme3d_ros.messages.images import compressed_to_bgr, image_to_bgr
 from extreme3d_ros.messages.observation import TOPICS, Received, observation_to_messages
 from extreme3d_ros.messages.state import FaceState, observation_to_state
-from extreme3d_ros.nodes.face_frame import TF_FRAME, FaceFrame
+from extreme3d_ros.nodes.face_frame import FaceFrame
+from extreme3d_ros.nodes.face_topics import FaceTopics, TopicsOfFaces
 from extreme3d_ros.nodes.following import Following
-from extreme3d_ros.nodes.humans import ROS4HRI
-from extreme3d_ros.nodes.latency import MAX_LATENCY, lateness
+from extreme3d_ros.nodes.humans import below_ids
+from extreme3d_ros.nodes.latency import lateness
 from extreme3d_ros.nodes.lens import Lens
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
+from extreme3d_ros.nodes.parameters import FACE_NODE as SETTINGS
 from extreme3d_ros.nodes.qos import OBSERVATION
-from extreme3d_ros.nodes.settings import PROFILE, Setting
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import Observation
+from extreme3d_ros.timing import timed
 
-SETTINGS = [
-    Setting("image_transport", "raw", "how images come", ("raw", "compressed")),
-    Setting(
-        "reliability",
-        "best_effort",
-        "reliability of the image subscription; 'reliable' where a network loses fragments of large images",
-        ("best_effort", "reliable"),
-    ),
-    Setting(
-        "device",
-        "auto",
-        "what runs the networks: auto is an NVIDIA GPU where there is one and the CPU elsewhere, cuda is cuda:0",
-        ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(8))),
-    ),
-    Setting("precision", "fp32", "of TensorRT's engines; others run the networks as they are", ("fp32", "fp16")),
-    Setting(
-        "wait_for_engines",
-        False,
-        "configuring ends when TensorRT's plans are built; else the CPU runs the networks until they are",
-    ),
-    Setting("max_faces", 1, "faces observed per frame; the topics carry the largest one", limits=(1, 1)),
-    PROFILE,
-    Setting("face_model", "", "file of the face model; empty: the profile's"),
-    TF_FRAME,
-    ROS4HRI,
-    MAX_LATENCY,
-]
+if TYPE_CHECKING:
+    from extreme3d_ros.live import LivePath
 
 _TRANSPORTS = {
     "raw": ("", Image, image_to_bgr),
@@ -81,32 +63,60 @@ DETECTOR = "LiteRT on cpu"
 PATIENCE = 5.0
 
 
-def make_fast_path(profile: str, model_path: str, engines: EngineMaker):
-    """The fast path of a profile, with the face model of a file; empty: the profile's."""
-    return fast_path_of(profile, face_model_of(profile, model_path), engines)
+class Handover(Protocol):
+    """Takes observations in this process, on the worker's thread."""
+
+    def wants(self, face: str, chosen: bool) -> bool:
+        """Whether it takes those of the face of that id. chosen: whether the base topics show it."""
+
+    def __call__(self, received: Received, chosen: bool) -> None:
+        """Takes one. Must not change its arrays."""
+
+
+def make_live_path(profile: str, model_path: str, engines: EngineMaker) -> LivePath:
+    """The road of a profile, with the face model of a file; empty: the profile's."""
+    # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
+    from extreme3d_ros.live import LivePath
+
+    return LivePath(fast_path_of(profile, face_model_of(profile, model_path), engines))
 
 
 class FaceNode(ManagedNode):
-    """Takes the newest image, observes the face in it, publishes what was seen."""
+    """Takes the newest image, observes the faces in it that somebody wants, publishes what was seen."""
 
-    def __init__(self, make: Callable = make_fast_path):
+    def __init__(self, make: Callable = make_live_path):
         super().__init__("face_node", SETTINGS)
         self._make = make
         self._engines: Engines | None = None
-        self._fast_path = None
-        self._outputs = {}
+        self._live: LivePath | None = None
+        self._base: FaceTopics | None = None
+        self._below: TopicsOfFaces | None = None
         self._face_frame: FaceFrame | None = None
         self._following: Following | None = None
         self._inputs = []
         self._enabled = True
-        #: Takes observations beside the topics, on the worker's thread; None: nobody does.
-        self.handover: Callable[[Received], None] | None = None
+        #: Takes observations beside the topics; None: nobody does.
+        self.handover: Handover | None = None
         self.create_service(SetBool, "enable", self._enable)
 
+    @property
+    def faces(self) -> Collection[str]:
+        """The ids of the faces that have topics of their own."""
+        return self._below.faces if self._below else ()
+
+    @property
+    def chosen(self) -> str:
+        """The id of the face that the base topics show, "" while nobody is there."""
+        return self._following.chosen if self._following else ""
+
     def load(self) -> None:
-        topics = dict(TOPICS, state=FaceState) if FaceState else TOPICS
-        below = {topic: (kind, OBSERVATION) for topic, kind in topics.items()}
-        self._following = Following(self, below, self.settings["ros4hri"])
+        kinds = {topic: (kind, OBSERVATION) for topic, kind in TOPICS.items()}
+        if FaceState:
+            kinds["state"] = FaceState, OBSERVATION
+        self._base = FaceTopics(self, kinds)
+        self._below = TopicsOfFaces(self, kinds, below_ids(self.settings["ros4hri"]))
+        self._following = Following(self, self._below.follow)
+        self._face_frame = FaceFrame(self)
         start, logger = time.monotonic(), self.get_logger()
         self._engines = Engines(
             self.settings["device"],
@@ -115,27 +125,15 @@ class FaceNode(ManagedNode):
             wait=self.settings["wait_for_engines"],
             warn=logger.warning,
         )
-        self._fast_path = self._make(self.settings["profile"], self.settings["face_model"], self._engines)
+        self._live = self._make(self.settings["profile"], self.settings["face_model"], self._engines)
         running = ", ".join(f"{name} by {status.about}" for name, status in self._engines.status().items())
         logger.info(f"loaded in {time.monotonic() - start:.1f} s: detection by {DETECTOR}, {running}")
-        self._outputs = {
-            topic: self.create_lifecycle_publisher(kind, topic, OBSERVATION) for topic, kind in topics.items()
-        }
-        self._face_frame = FaceFrame(self)
 
     def unload(self) -> None:
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs = {}
-        for part in filter(None, (self._face_frame, self._following)):
-            part.close()
-        self._face_frame = self._following = None
-        if self._fast_path is not None:
-            self._fast_path.close()
-            self._fast_path = None
-        if self._engines is not None:
-            self._engines.close()
-            self._engines = None
+        for part in (self._following, self._below, self._base, self._face_frame, self._live, self._engines):
+            if part is not None:
+                part.close()
+        self._following = self._below = self._base = self._face_frame = self._live = self._engines = None
 
     def start(self) -> None:
         suffix, self._image_type, self._decode = _TRANSPORTS[self.settings["image_transport"]]
@@ -171,6 +169,8 @@ class FaceNode(ManagedNode):
             "dropped": self._worker.dropped,
             "skipped": self.statistics["skipped"],
             "faces": self.statistics["faces"],
+            "face_id": self.chosen,
+            "ids": ", ".join(sorted(self.faces)),
             "tf": self._face_frame.state,
             **self._following.state,
         }
@@ -204,36 +204,45 @@ class FaceNode(ManagedNode):
     def _observe(self, serialized: bytes, arrival: float) -> None:
         """The work on one image."""
         if not self._watched():
+            self._following.rest()
             return
         message = deserialize_message(serialized, self._image_type)
         frame = self._lens(self._decode(message))
         self._tell_lens_state()
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
-        face, faces = self._following.look(self._fast_path, frame, stamp, self.settings["max_faces"])
-        if faces:
-            self.statistics.count("faces")
-            self._publish(faces[0], message.header, face)
-        self.statistics.finished((time.monotonic() - arrival) * 1e3, faces[0].timings_ms if faces else {})
+        stages: Counter[str] = Counter()  # milliseconds of all faces
+        with timed(stages, "detection"):
+            faces = self._following.find(self._live, frame, stamp)
+        for face, place in faces:
+            if self._wanted(face) and (seen := self._live.observe(frame, place, face, stamp, {})):
+                self.statistics.count("faces")
+                stages.update(seen.timings_ms)
+                self._publish(seen, message.header)
+        self.statistics.finished((time.monotonic() - arrival) * 1e3, stages)
 
-    def _publish(self, seen: Observation, header: Header, face: str) -> None:
-        self._following.announce(face, header)
-        beside = self._following.topics
+    def _publish(self, seen: Observation, header: Header) -> None:
+        chosen = seen.id == self.chosen
         makers = observation_to_messages(seen, header) | {"state": lambda: observation_to_state(seen, header)}
-        for topic, publisher in self._outputs.items():
-            subscribed = publisher.get_subscription_count()
-            if subscribed or beside.watched(topic):
-                message = makers[topic]()
-                if subscribed:
-                    publisher.publish(message)
-                beside.publish(face, topic, message)
-        self._face_frame.send(self.settings["tf_frame"], seen, header)
+        for topic, make in makers.items():
+            once = cache(make)
+            if chosen:
+                self._base.publish(topic, once)
+            self._below.publish(seen.id, topic, once)
+        if chosen:
+            self._face_frame.send(self.settings["tf_frame"], seen, header)
         handover = self.handover  # another thread may end it
-        if handover is not None:
-            handover(Received(header, seen.crop, seen.foundation, seen.layers))
+        if handover is not None and handover.wants(seen.id, chosen):
+            handover(Received(header, seen.crop, seen.foundation, seen.layers, seen.id), chosen)
 
     def _watched(self) -> bool:
-        subscribed = any(publisher.get_subscription_count() for publisher in self._outputs.values())
-        return subscribed or self._following.topics.watched() or self.handover is not None
+        """Whether faces are to be found at all."""
+        return self._base.watched() or self._following.watched or self._below.watched() or self.handover is not None
+
+    def _wanted(self, face: str) -> bool:
+        """Whether somebody wants what is observed of the face of an id."""
+        chosen, handover = face == self.chosen, self.handover
+        taken = handover is not None and handover.wants(face, chosen)
+        return taken or (chosen and self._base.watched()) or self._below.watched(face)
 
     def _tell_lens_state(self) -> None:
         if self._lens.state != self._lens_state:

@@ -1,53 +1,65 @@
-"""Which face of a frame face_node works on: one of its own finding, or with parameter ros4hri one that others track."""
+"""Which faces of a frame face_node works on: those that it tracks, or with parameter ros4hri those that others do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
-from rclpy.qos import QoSProfile
-from std_msgs.msg import Header
+from std_msgs.msg import String
 
-from extreme3d_ros.messages.humans import IdsList
-from extreme3d_ros.nodes.humans import FACE_ID, FACE_ID_QOS, FaceTopics, TrackedFaces, check_installed
+from extreme3d_ros.nodes.humans import TrackedFaces, check_installed
 from extreme3d_ros.nodes.managed import ManagedNode
-from extreme3d_ros.nodes.window import observe_region
-from extreme3d_ros.records import Face, Frame, Observation
+from extreme3d_ros.nodes.qos import FACE_ID
+from extreme3d_ros.nodes.window import face_in
+from extreme3d_ros.records import Face, Frame
 
-#: Seconds for which a face is a hint where to look in the next image.
-_HINT_LIFE = 0.5
+if TYPE_CHECKING:  # importing it takes seconds
+    from extreme3d_ros.live import LivePath
 
 
 class Following:
-    """Follows a face from frame to frame; with `ros4hri` the one that TrackedFaces names.
+    """Finds the faces of each frame, and says on `face_id` which one the base topics show.
 
-    kinds: by topic what is published below a tracked face's id too, type and quality of service. Raises InputError
-    where ros4hri is asked for and hri_msgs is not installed.
+    known: is called with the ids that have topics of their own, from any thread. Raises InputError where parameter
+    ros4hri asks for faces tracked by others and hri_msgs is not installed.
     """
 
-    def __init__(self, node: ManagedNode, kinds: Mapping[str, tuple[type, QoSProfile]], ros4hri: bool):
-        if ros4hri:
+    def __init__(self, node: ManagedNode, known: Callable[[Collection[str]], None]):
+        if node.settings["ros4hri"]:
             check_installed()
-        self._node = node
-        self._ids = node.create_lifecycle_publisher(IdsList, FACE_ID, FACE_ID_QOS) if ros4hri else None
+        self._node, self._known = node, known
         self._tracked: TrackedFaces | None = None
-        self.topics = FaceTopics(node, kinds)
+        self._publisher = node.create_lifecycle_publisher(String, "face_id", FACE_ID)
+        self.chosen = ""
 
     def start(self) -> None:
         """Begins anew."""
-        self._before: tuple[float, str, Face] | None = None  # stamp, id and face of the last frame with one
-        self._tracked = TrackedFaces(self._node, self._change) if self._ids else None
+        self.chosen = ""
+        self._at_work: set[str] = set()  # now, or before and may come back
+        if self._node.settings["ros4hri"]:
+            self._tracked = TrackedFaces(self._node, self._most, self._known)
+
+    def rest(self) -> None:
+        """Nobody wants faces: those that it tracked itself will be others when somebody does."""
+        if not self._tracked:
+            self._known(())
+            self._choose("")
 
     def stop(self) -> None:
         """Ends what `start` began."""
         if self._tracked is not None:
             self._tracked.close()
-            self.topics.follow("")
+            self._tracked = None
+        self.rest()
 
     def close(self) -> None:
         """Frees what is left."""
-        if self._ids is not None:
-            self._node.destroy_lifecycle_publisher(self._ids)
-            self._ids = None
+        self._node.destroy_lifecycle_publisher(self._publisher)
+
+    @property
+    def watched(self) -> bool:
+        """Whether someone wants to know whose face it is."""
+        return self._publisher.get_subscription_count() > 0
 
     @property
     def state(self) -> dict[str, str]:
@@ -59,27 +71,25 @@ class Following:
         """A line where nobody tracks faces though it was asked for; else empty."""
         return self._tracked.state if self._tracked and not self._tracked.found else ""
 
-    def look(
-        self, fast_path: Callable[..., list[Observation]], frame: Frame, stamp: float, max_faces: int
-    ) -> tuple[str, list[Observation]]:
-        """What the fast path sees in a frame of that stamp, seconds; and the id of the first face, "" for none."""
-        face, roi = self._tracked.at(stamp) if self._tracked else ("", None)
-        if self._tracked and roi is None:
-            return "", []
-        before, whose, hint = self._before or (0.0, "", None)
-        if whose != face or not 0 <= stamp - before < _HINT_LIFE:
-            hint = None
-        seen = observe_region(fast_path, frame, roi, hint) if roi else fast_path(frame, max_faces, hint)
-        if seen:
-            self._before = stamp, face, seen[0].face
-        return face, seen
+    def find(self, live: LivePath, frame: Frame, stamp: float) -> list[tuple[str, Face]]:
+        """Ids and places of the faces at work in a frame of that stamp, seconds; `chosen` then says which one the base
+        topics show."""
+        if self._tracked:
+            regions = self._tracked.at(stamp)
+            live.forget_all_but(self._tracked.ids)
+            found = [(face, face_in(live.detection, frame.image, roi)) for face, roi in regions.items()]
+            self._choose(self._tracked.chosen)
+            return [(face, place) for face, place in found if place is not None]
+        found = live.track(frame, stamp, self._most())
+        self._choose(found[0].id if found else "")
+        self._at_work = (self._at_work | {each.id for each in found}) & set(live.known)
+        self._known(self._at_work if self._most() > 1 else ())
+        return [(each.id, each.face) for each in found]
 
-    def announce(self, face: str, header: Header) -> None:
-        """Says whose face a frame shows; before its messages, since completion_node asks by the stamp."""
-        if face:
-            self._ids.publish(IdsList(header=header, ids=[face]))
+    def _most(self) -> int:
+        return self._node.settings["max_faces"]
 
-    def _change(self, face: str) -> None:
-        self.topics.follow(face)
-        stamp = self._node.get_clock().now().to_msg()
-        self._ids.publish(IdsList(header=Header(stamp=stamp), ids=[face] if face else []))
+    def _choose(self, face: str) -> None:
+        if face != self.chosen and self._node.context.ok():
+            self.chosen = face
+            self._publisher.publish(String(data=face))

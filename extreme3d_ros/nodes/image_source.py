@@ -22,6 +22,7 @@ from std_msgs.msg import Header
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import InputError
+from extreme3d_ros.input.films import Video, Webcam, is_video
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.messages.camera_info import camera_to_camera_info
 from extreme3d_ros.messages.images import layer_to_image
@@ -35,12 +36,10 @@ SETTINGS = [
         "an image, a folder of images, a video (shown over and over), a camera's number, or 'astronaut', the picture "
         "that comes with scikit-image",
     ),
-    Setting("rate", 15.0, "images a second", limits=(0.01, 1000)),
+    Setting("rate", 0.0, "images a second; 0: as fast as a video or camera gives them, 15 of stills", limits=(0, 1000)),
     Setting("frame_id", "camera", "frame of the images; REP-103 optical"),
     Setting("width", 0, "images are resized to this width; 0: as they are", limits=(0, 10_000)),
 ]
-
-_VIDEOS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
 
 # Reliable, which serves subscribers of both kinds.
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -62,7 +61,7 @@ class ImageSource(Node):
         topic = self.resolve_topic_name("image_raw")
         self.get_logger().info(f"sending {settings['source']}, {width} x {height}, to {topic}")
         settings.fixed = True
-        self.create_timer(1 / settings["rate"], self._send, clock=STEADY)
+        self.create_timer(1 / (settings["rate"] or self._images.rate), self._send, clock=STEADY)
 
     def _send(self) -> None:
         if self._image is not self._sent:  # a still image is serialized once
@@ -83,18 +82,30 @@ def stamped(serialized: bytearray, stamp: Time) -> bytes:
     return bytes(serialized)
 
 
-def images(source: str, width: int = 0) -> Iterator[np.ndarray]:
-    """Endless BGR images of a source; the same array again and again where it is a still."""
+class Images(Iterator[np.ndarray]):
+    """Endless BGR images, the same array again and again where it is a still; rate: how many a second."""
+
+    def __init__(self, frames: Iterator[np.ndarray], rate: float = 15.0):
+        self._frames, self.rate = frames, rate
+
+    def __next__(self) -> np.ndarray:
+        return next(self._frames)
+
+
+def images(source: str, width: int = 0) -> Images:
+    """Those of a source."""
     path = Path(source)
     if source == "astronaut":
-        return _forever([_resized(demo_image(), width)])
+        return Images(_forever([_resized(demo_image(), width)]))
     if source.isdecimal():
-        return (_resized(image, width) for image in _captured(int(source), f"camera {source}", loop=False))
+        camera = Webcam(int(source))
+        return Images((_resized(image, width) for image in camera), camera.rate)
     if path.is_dir():
-        return _folder(path, width)
-    if path.suffix.lower() in _VIDEOS:
-        return (_resized(image, width) for image in _captured(source, source, loop=True))
-    return _forever([_resized(read_image(path), width)])
+        return Images(_folder(path, width))
+    if is_video(source):
+        video = Video(source)
+        return Images((_resized(image, width) for image in _over_and_over(video)), video.rate)
+    return Images(_forever([_resized(read_image(path), width)]))
 
 
 def _forever(stills: list[np.ndarray]) -> Iterator[np.ndarray]:
@@ -110,20 +121,13 @@ def _folder(path: Path, width: int) -> Iterator[np.ndarray]:
         yield from (_resized(read_image(file), width) for file in files)
 
 
-def _captured(source: str | int, name: str, loop: bool) -> Iterator[np.ndarray]:
-    """The frames of a video or camera."""
-    capture = cv2.VideoCapture(source)
-    if not capture.isOpened():
-        raise InputError(f"cannot open {name}; check that it is there and that OpenCV knows its format")
+def _over_and_over(video: Video) -> Iterator[np.ndarray]:
     while True:
         count = 0
-        while (frame := capture.read())[0]:
-            count += 1
-            yield frame[1]
-        if not loop or not count:
-            raise InputError(f"{name} gives no images any more")
-        capture.release()
-        capture = cv2.VideoCapture(source)
+        for count, (_, image) in enumerate(video, 1):  # noqa: B007
+            yield image
+        if not count:
+            raise InputError(f"{video.path} gives no images")
 
 
 def _resized(image: np.ndarray, width: int) -> np.ndarray:

@@ -13,21 +13,22 @@ from extreme3d_ros.records import FaceMesh
 
 
 class MeshFiles:
-    """Writes face_<sec>_<nanosec>.ply. Only files that were not asked for one by one are ever removed."""
+    """Writes face_<sec>_<nanosec>.ply, or face_<id>_<sec>_<nanosec>.ply where an id is given.
+    Only files that were not asked for one by one are ever removed."""
 
     def __init__(self):
         self._rotating: deque[Path] = deque()
 
-    def save(self, mesh: FaceMesh, stamp: Time, folder: str) -> Path:
+    def save(self, mesh: FaceMesh, stamp: Time, folder: str, face: str = "") -> Path:
         """Writes a mesh to stay and returns its absolute path. Raises InputError where that cannot be done."""
-        path = self._write(mesh, stamp, folder)
+        path = self._write(mesh, stamp, folder, face)
         if path in self._rotating:
             self._rotating.remove(path)
         return path
 
-    def save_rotating(self, mesh: FaceMesh, stamp: Time, folder: str, keep: int) -> Path:
+    def save_rotating(self, mesh: FaceMesh, stamp: Time, folder: str, keep: int, face: str = "") -> Path:
         """Writes a mesh and removes the oldest of those written so, as many as there are above `keep`."""
-        path = self._write(mesh, stamp, folder)
+        path = self._write(mesh, stamp, folder, face)
         if path not in self._rotating:
             self._rotating.append(path)
         while len(self._rotating) > keep:
@@ -35,10 +36,11 @@ class MeshFiles:
         return path
 
     @staticmethod
-    def _write(mesh: FaceMesh, stamp: Time, folder: str) -> Path:
+    def _write(mesh: FaceMesh, stamp: Time, folder: str, face: str) -> Path:
         place = Path(folder).expanduser().absolute()
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make the folder {place}: {error.strerror}; set parameter ply_dir") from error
-        return write_ply(mesh, place / f"face_{stamp.sec}_{stamp.nanosec:09d}.ply")
+        name = "_".join(filter(None, ("face", face, str(stamp.sec), f"{stamp.nanosec:09d}")))
+        return write_ply(mesh, place / f"{name}.ply")

@@ -9,3 +9,6 @@ OBSERVATION = QoSProfile(depth=4, reliability=ReliabilityPolicy.RELIABLE)
 
 #: Of the mesh: who comes late sees the last one.
 MESH = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+#: Of whose face it is.
+FACE_ID = MESH

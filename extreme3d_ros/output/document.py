@@ -1,4 +1,4 @@
-"""STEM.json: what is known of an image's faces, in plain numbers (CONTRACT.md)."""
+"""STEM.json: what is known of the faces of an image or a film, in plain numbers (CONTRACT.md)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,19 @@ from extreme3d_ros.records import Completed, Frame, Observation
 
 def document(frame: Frame, faces: list[dict]) -> bytes:
     """The whole file; faces: one `face_entry` each."""
-    height, width = frame.image.shape[:2]
-    return json.dumps({"image_size": [width, height], "K": _rounded(frame.camera.K), "faces": faces}, indent=1).encode()
+    return json.dumps({**_camera(frame), "faces": faces}, indent=1).encode()
+
+
+def film_document(frame: Frame, rate: float, frames: list[str]) -> bytes:
+    """The whole file of a film. frame: any of it; rate: frames a second; frames: a `film_entry` each, a line each."""
+    head = json.dumps({**_camera(frame), "rate": rate})
+    return "\n".join([head[:-1] + ', "frames": [', ",\n".join(frames), "]}"]).encode()
+
+
+def film_entry(number: int, time: float, faces: dict[str, dict]) -> str:
+    """A frame of a film, as JSON. time: seconds since the first; faces: a `face_entry` for each id."""
+    entries = [{"id": identity, **entry} for identity, entry in faces.items()]
+    return json.dumps({"frame": number, "time": round(time, 6), "faces": entries})
 
 
 def face_entry(model: FaceModel, frame: Frame, observation: Observation, completed: Completed | None) -> dict:
@@ -34,6 +45,11 @@ def face_entry(model: FaceModel, frame: Frame, observation: Observation, complet
         "confidence": _rounded(observation.confidence),
         "timings_ms": {stage: round(ms, 3) for stage, ms in timings.items()},
     }
+
+
+def _camera(frame: Frame) -> dict:
+    height, width = frame.image.shape[:2]
+    return {"image_size": [width, height], "K": _rounded(frame.camera.K)}
 
 
 def _rounded(values):

@@ -34,48 +34,56 @@ def figure(crop: Crop, foundation: Foundation, layers: Layers, mesh: tuple | Non
     if mesh is not None:
         vertices, triangles, colors = mesh
         frontal = foundation.to_model(vertices)
-        panels["final, front"] = clay(*_turned(frontal, triangles, 0.0))
-        side = _turned(frontal, triangles, np.radians(_SIDE) * _seen_side(foundation.R))
+        centre = (frontal.min(0) + frontal.max(0)) / 2
+        panels["final, front"] = clay(*turned(frontal, triangles, 0.0, centre, _PANEL))
+        side = turned(frontal, triangles, np.radians(_SIDE) * seen_side(foundation.R), centre, _PANEL)
         panels["final, side"] = painted(*side, colors)
     return np.hstack([_panel(title, image) for title, image in panels.items()])
 
 
-def clay(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
-    """A mesh (N, 3) of the camera's frame in matt clay, lit from above and beside the camera: (H, W, 3) uint8 BGR."""
+def clay(
+    vertices: np.ndarray, faces: np.ndarray, camera: Camera, behind: np.ndarray | float = _BACKGROUND
+) -> np.ndarray:
+    """A mesh (N, 3) of the camera's frame in matt clay, lit from above and beside the camera: (H, W, 3) uint8 BGR.
+
+    behind: the picture (H, W, 3) before which it stands, or a grey.
+    """
     raster = rasterize(vertices, faces, camera)
     normals = normalized(raster.interpolate(faces, vertex_normals(vertices, faces)))
     shade = sum(strength * np.clip(normals @ _unit(light), 0, None) for strength, light in _LIGHTS)
-    return _on_background(_CLAY * (0.08 + shade[..., None]), raster.covered)
+    return _before(_CLAY * (0.08 + shade[..., None]), raster.covered, behind)
 
 
 def painted(vertices: np.ndarray, faces: np.ndarray, camera: Camera, colors: np.ndarray) -> np.ndarray:
     """A mesh (N, 3) of the camera's frame in its own colours (N, 3) RGB: (H, W, 3) uint8 BGR."""
     raster = rasterize(vertices, faces, camera)
-    return _on_background(raster.interpolate(faces, colors[:, ::-1]), raster.covered)
+    return _before(raster.interpolate(faces, colors[:, ::-1]), raster.covered, _BACKGROUND)
 
 
-def _on_background(image: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    return np.where(covered[..., None], np.clip(image, 0, 255), _BACKGROUND).astype(np.uint8)
+def _before(image: np.ndarray, covered: np.ndarray, behind: np.ndarray | float) -> np.ndarray:
+    return np.where(covered[..., None], np.clip(image, 0, 255), behind).astype(np.uint8)
 
 
-def _turned(vertices: np.ndarray, faces: np.ndarray, yaw: float):
-    """A mesh (N, 3) of the model's frame, its head turned by `yaw` radians, before a camera 0.9 m away."""
+def turned(
+    vertices: np.ndarray, faces: np.ndarray, yaw: float, centre: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray, Camera]:
+    """A mesh (N, 3) of the model's frame, its head turned by `yaw` radians about `centre` (3,), before a camera 0.9 m
+    away whose picture is square: vertices, triangles, camera."""
     c, s = np.cos(yaw), np.sin(yaw)
     turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
-    centre = (vertices.min(0) + vertices.max(0)) / 2
     posed = (vertices - centre) @ turn.T @ _FRONT.T + [0.0, 0.0, 0.9]
-    focal, middle = _PANEL * 3.6, _PANEL / 2
-    return posed, faces, Camera(np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]]), _PANEL, _PANEL)
+    focal, middle = side * 3.6, side / 2
+    return posed, faces, Camera(np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]]), side, side)
 
 
-_LIGHTS = ((0.70, (-0.7, -0.6, -0.7)), (0.35, (0.8, -0.1, -0.8)))
+_LIGHTS = ((0.85, (-0.7, -0.6, -0.7)), (0.45, (0.8, -0.1, -0.8)))
 
 
 def _unit(vector) -> np.ndarray:
     return np.asarray(vector) / np.linalg.norm(vector)
 
 
-def _seen_side(R: np.ndarray) -> float:
+def seen_side(R: np.ndarray) -> float:
     """+1 or -1: the turn that shows the half of the face that the camera saw."""
     return 1.0 if R[0, 2] > 0 else -1.0
 

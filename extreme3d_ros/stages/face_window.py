@@ -54,13 +54,14 @@ class WindowMaker:
         self._faces, self._size = model.faces, size
         self._place = (model.mean[:, :2] / _HALF).astype(np.float32)
 
-    def __call__(
-        self, crop: Crop, surface: Surface, narrow: bool = False
-    ) -> tuple[FaceWindow, dict[str, np.ndarray]]:
-        """The window and the network's inputs, `size` rows and as many columns or, if the window may be `narrow`, as few
-        as hold the face: window (rows, columns, 3) uint8 BGR; normals (rows, columns, 3) float32, camera frame, 0 off
-        the foundation; place (rows, columns, 2) float32, where on the mean face a pixel lies, from its middle to the
-        person's left and up, in decimetres."""
+    def __call__(self, crop: Crop, surface: Surface, narrow: bool = False) -> tuple[FaceWindow, dict[str, np.ndarray]]:
+        """The window, and the network's inputs.
+
+        `size` rows and as many columns or, if the window may be `narrow`, as few as hold the face: window (rows,
+        columns, 3) uint8 BGR; normals (rows, columns, 3) float32, camera frame, 0 off the foundation; place (rows,
+        columns, 2) float32, where on the mean face a pixel lies, from its middle to the person's left and up, in
+        decimetres.
+        """
         window = self._around(surface, narrow)
         place = surface.raster.interpolate(self._faces, self._place)
         return window, {

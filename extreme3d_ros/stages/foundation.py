@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
-from extreme3d_ros.face_model.fitting import Evidence, PointFitter
-from extreme3d_ros.face_model.identity_filter import IdentityFilter, shape_evidence
+from extreme3d_ros.face_model.fitting import Evidence, Fit, PointFitter
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Coefficients, Crop, Face, Foundation, Frame
 from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK, FoundationNetwork
+
+#: What is known of a face and its fit, and how far to trust them (0..1), to the fit with what more is known.
+Refine = Callable[[Evidence, Fit, float], Fit]
 
 #: Points may scatter this many times farther than the network says before they are trusted less.
 _GOOD = 2.0
@@ -39,21 +41,19 @@ class FoundationFit:
         self._network, self._fitter = FoundationNetwork(model, network, engines), PointFitter(model)
 
     def __call__(
-        self, frame: Frame, face: Face, crop: Crop, person: IdentityFilter | None = None
+        self, frame: Frame, face: Face, crop: Crop, refine: Refine | None = None
     ) -> tuple[Foundation, Coefficients, float]:
         """The foundation, its coefficients, and how far they can be trusted (0..1).
 
-        person: what earlier views told of who it is; hears this one, and its shape is taken.
+        refine: of who knows the person from other frames; hears this one, and what it answers is taken.
         Raises ValueError where no pose explains the face's points.
         """
         known = self._network(frame, face.points)
         if self._shape_network is not None:
             known = _with_shape(known, self._shape_network(crop))
         fit = self._fitter(known, frame.camera)
-        if person is not None:
-            direction = -fit.t @ fit.R
-            person.add(shape_evidence(known, fit.shape, fit.information), direction, face.score)
-            fit = fit.given(person.mean)
+        if refine is not None:
+            fit = refine(known, fit, face.score)
         vertices = self._model.vertices(fit.shape, fit.expression) @ fit.R.T + fit.t
         foundation = Foundation(vertices.astype(np.float32), fit.R, fit.t)
         confidence = face.score / max(1.0, fit.residual / _GOOD)

@@ -21,19 +21,25 @@ from extreme3d_ros.records import Crop, Foundation, Surface
 SIZE = 256
 
 #: A pixel sees a texel's spot if their depths agree so far, metres.
-_SAME_DEPTH = 0.003
+_SAME_DEPTH = np.float32(0.003)
 #: Pixels that see the surface more obliquely (cosine) give a skin nothing: a depth there says little of a height.
-_LEAST_FACING = 0.3
+_LEAST_FACING = np.float32(0.3)
 #: Share of the bilinear weights that must be known for a value between known and unknown ones.
-_LEAST_KNOWN = 0.5
+_LEAST_KNOWN = np.float32(0.5)
+#: Keeps kernels from counting in double.
+_ONE = np.float32(1)
 
 
 class Unwrapping:
-    """From the crop's pixels to the texels and back."""
+    """From the crop's pixels to the texels and back.
+
+    model: whose texture space it is; size: texels along a side.
+    """
 
     def __init__(self, model: FaceModel, size: int = SIZE):
+        self.model, self.size = model, size
         self._faces = np.ascontiguousarray(model.faces, np.int32)
-        self._uv = np.ascontiguousarray(model.uv, np.float32)
+        self._corners = np.ascontiguousarray(model.uv, np.float32)[self._faces]
         chart = np.column_stack([model.uv, np.ones(len(model.uv))])
         camera = Camera(np.array([[size, 0, -0.5], [0, size, -0.5], [0, 0, 1.0]]), size, size)
         self._texels = rasterize(chart, self._faces, camera)
@@ -43,16 +49,21 @@ class Unwrapping:
     ) -> np.ndarray:
         """The skin (S, S) of a bump map (H, W) metres along the rays; known where the pixels are `visible` (H, W) bool,
         see the texel's spot itself and not too obliquely."""
+        return self.trusted(foundation, crop, surface, bump, visible)[0]
+
+    def trusted(
+        self, foundation: Foundation, crop: Crop, surface: Surface, bump: np.ndarray, trust: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The skin (S, S) of a bump map, and its texels' weights (S, S) float32: the trust in the pixels that see one,
+        times the cosine at which they do; 0 where the skin is unknown.
+
+        trust: (H, W), 0 (unseen) to 1.
+        """
+        places = np.empty((len(foundation.vertices), 3), np.float32)
+        places[:, :2], places[:, 2] = crop.camera.project(foundation.vertices), foundation.vertices[:, 2]
+        texels = self._texels
         return _unwrapped(
-            self._texels.triangle,
-            self._texels.barycentric,
-            self._faces,
-            foundation.vertices,
-            crop.camera.project(foundation.vertices),
-            surface.raster.depth,
-            surface.facing,
-            bump,
-            visible,
+            texels.triangle, texels.barycentric, self._faces, places, surface.raster.depth, surface.facing, bump, trust
         )
 
     def laid_on(self, skin: np.ndarray, surface: Surface, where: np.ndarray | None = None) -> np.ndarray:
@@ -60,23 +71,34 @@ class Unwrapping:
 
         where: (H, W) bool, the pixels that are wanted (None: all that see the foundation); NaN elsewhere.
         """
-        raster = surface.raster
-        wanted = raster.covered if where is None else where
-        return _laid_on(
-            np.ascontiguousarray(skin, np.float32),
-            raster.triangle,
-            raster.barycentric,
-            self._faces,
-            self._uv,
-            surface.facing,
-            wanted,
-        )
+        covered = surface.raster.covered
+        wanted = covered if where is None else covered & where
+        bump = np.where(wanted, np.float32(0), np.float32(np.nan))
+        self._add(bump, skin, surface, wanted, np.float32(np.nan))
+        return bump
+
+    def added(self, bump: np.ndarray, skin: np.ndarray, surface: Surface, where: np.ndarray) -> np.ndarray:
+        """A bump map (H, W) with a skin (S, S) added on the pixels of `where` (H, W) bool that know it."""
+        bump = bump.copy()
+        self._add(bump, skin, surface, where, np.float32(0))
+        return bump
+
+    def of_vertices(self, values: np.ndarray) -> np.ndarray:
+        """Values (V,) of the model's vertices on the texels (S, S) float32; 0 off the chart."""
+        return self._texels.interpolate(self._faces, values[:, None])[..., 0]
+
+    def _add(self, bump, skin, surface, wanted, unknown):
+        raster, (rows, columns) = surface.raster, surface.box
+        box = rows.start, rows.stop, columns.start, columns.stop
+        skin, facing = np.ascontiguousarray(skin, np.float32), surface.facing
+        _add(bump, skin, raster.triangle, raster.barycentric, self._corners, facing, wanted, unknown, box)
 
 
 @njit(cache=True, nogil=True)
-def _unwrapped(triangle, barycentric, faces, vertices, pixels, depth, facing, bump, visible):
+def _unwrapped(triangle, barycentric, faces, places, depth, facing, bump, trust):
     height, width = depth.shape
     skin = np.full(triangle.shape, np.nan, np.float32)
+    weight = np.zeros(triangle.shape, np.float32)
     for row in range(triangle.shape[0]):
         for column in range(triangle.shape[1]):
             t = triangle[row, column]
@@ -84,53 +106,61 @@ def _unwrapped(triangle, barycentric, faces, vertices, pixels, depth, facing, bu
                 continue
             i, j, k = faces[t, 0], faces[t, 1], faces[t, 2]
             a, b, c = barycentric[row, column, 0], barycentric[row, column, 1], barycentric[row, column, 2]
-            z = a * vertices[i, 2] + b * vertices[j, 2] + c * vertices[k, 2]
             # Triangles are small against their distance: weights on the screen and on the surface are the same.
-            x = a * pixels[i, 0] + b * pixels[j, 0] + c * pixels[k, 0]
-            y = a * pixels[i, 1] + b * pixels[j, 1] + c * pixels[k, 1]
+            x = a * places[i, 0] + b * places[j, 0] + c * places[k, 0]
+            y = a * places[i, 1] + b * places[j, 1] + c * places[k, 1]
             if not (0.0 <= x < width - 1 and 0.0 <= y < height - 1):
                 continue
-            left, top = int(x), int(y)
-            total, known = np.float32(0), np.float32(0)
+            z = a * places[i, 2] + b * places[j, 2] + c * places[k, 2]
+            left, top = np.int32(x), np.int32(y)
+            right, down = np.float32(x - left), np.float32(y - top)
+            total, known, trusted = np.float32(0), np.float32(0), np.float32(0)
             for n in range(4):
-                right, down = n & 1, n >> 1
-                xx, yy = left + right, top + down
-                if not visible[yy, xx] or facing[yy, xx] <= _LEAST_FACING or abs(depth[yy, xx] - z) > _SAME_DEPTH:
+                xx, yy = left + (n & 1), top + (n >> 1)
+                if not trust[yy, xx] or facing[yy, xx] <= _LEAST_FACING or abs(depth[yy, xx] - z) > _SAME_DEPTH:
                     continue
-                share = (x - left if right else 1 - x + left) * (y - top if down else 1 - y + top)
-                total += share * bump[yy, xx] * facing[yy, xx]
+                share = (right if n & 1 else _ONE - right) * (down if n >> 1 else _ONE - down)
                 known += share
+                share *= facing[yy, xx]
+                trusted += share * trust[yy, xx]
+                total += share * bump[yy, xx]
             if known >= _LEAST_KNOWN:
                 skin[row, column] = total / known
-    return skin
+                weight[row, column] = trusted / known
+    return skin, weight
 
 
 @njit(cache=True, nogil=True)
-def _laid_on(skin, triangle, barycentric, faces, uv, facing, wanted):
-    height, width = triangle.shape
-    size = skin.shape[0]
-    bump = np.full((height, width), np.nan, np.float32)
-    for y in range(height):
-        for x in range(width):
+def _add(bump, skin, triangle, barycentric, corners, facing, wanted, unknown, box):
+    size, half, first = skin.shape[0], np.float32(0.5), np.float32(0)
+    last = np.float32(size - 1)
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
             t = triangle[y, x]
             if t < 0 or not wanted[y, x]:
                 continue
-            i, j, k = faces[t, 0], faces[t, 1], faces[t, 2]
             a, b, c = barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2]
-            u = (a * uv[i, 0] + b * uv[j, 0] + c * uv[k, 0]) * size - np.float32(0.5)
-            v = (a * uv[i, 1] + b * uv[j, 1] + c * uv[k, 1]) * size - np.float32(0.5)
-            u = min(max(u, np.float32(0)), np.float32(size - 1))
-            v = min(max(v, np.float32(0)), np.float32(size - 1))
-            left, top = min(int(u), size - 2), min(int(v), size - 2)
-            total, known = np.float32(0), np.float32(0)
-            for n in range(4):
-                right, down = n & 1, n >> 1
-                value = skin[top + down, left + right]
-                if np.isnan(value):
-                    continue
-                share = (u - left if right else 1 - u + left) * (v - top if down else 1 - v + top)
-                total += share * value
-                known += share
-            if known >= _LEAST_KNOWN:
-                bump[y, x] = total / known / max(facing[y, x], np.float32(_LEAST_FACING))
-    return bump
+            u = (a * corners[t, 0, 0] + b * corners[t, 1, 0] + c * corners[t, 2, 0]) * size - half
+            v = (a * corners[t, 0, 1] + b * corners[t, 1, 1] + c * corners[t, 2, 1]) * size - half
+            u, v = min(max(u, first), last), min(max(v, first), last)
+            left, top = min(np.int32(u), size - 2), min(np.int32(v), size - 2)
+            right, down = np.float32(u - left), np.float32(v - top)
+            upper = (_ONE - right) * skin[top, left] + right * skin[top, left + 1]
+            lower = (_ONE - right) * skin[top + 1, left] + right * skin[top + 1, left + 1]
+            height = (_ONE - down) * upper + down * lower
+            if np.isnan(height):
+                height = _of_the_known(skin, left, top, right, down)
+            bump[y, x] += unknown if np.isnan(height) else height / max(facing[y, x], _LEAST_FACING)
+
+
+@njit(cache=True, nogil=True)
+def _of_the_known(skin, left, top, right, down):
+    """The height between four texels of which some are unknown; NaN where too little is known."""
+    total, known = np.float32(0), np.float32(0)
+    for n in range(4):
+        height = skin[top + (n >> 1), left + (n & 1)]
+        if not np.isnan(height):
+            share = (right if n & 1 else _ONE - right) * (down if n >> 1 else _ONE - down)
+            total += share * height
+            known += share
+    return total / known if known >= _LEAST_KNOWN else np.float32(np.nan)

@@ -33,7 +33,8 @@ class _Answer(nn.Module):
 
 
 def export(network: nn.Module, figures: dict, out: Path) -> None:
-    """Writes the network for one window of SIZE rows and any multiple of 64 columns. Raises ValueError where ONNX Runtime's answer is another."""
+    """Writes the network for one window of SIZE rows and any multiple of 64 columns. Raises ValueError where ONNX
+    Runtime's answer is another."""
     network = network.cpu().half().float()  # what the file will hold
     rng = np.random.default_rng(0)
     normals = torch.from_numpy(rng.standard_normal((1, SIZE, SIZE, 3), np.float32))

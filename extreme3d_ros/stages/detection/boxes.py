@@ -77,6 +77,13 @@ def full_range() -> BoxDetector:
     return BoxDetector("face_detection/face_detection_full_range_sparse.tflite", 192, _grid(48, 1))
 
 
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """How much of the smaller of two boxes (x, y, w, h) lies in the other one, 0..1."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(w, 0.0) * max(h, 0.0) / max(min(a[2] * a[3], b[2] * b[3]), 1e-9)
+
+
 def _grid(cells: int, each: int) -> np.ndarray:
     """(cells * cells * each, 2) centres x, y of a grid's cells in 0..1, row by row."""
     y, x = np.mgrid[:cells, :cells]

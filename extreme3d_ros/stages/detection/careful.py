@@ -45,7 +45,7 @@ class CarefulLook:
         Were less demanded of it than of a new one, what was taken for a face once would be taken for it forever.
         """
         mesh = self._mesh(image, around(points), closer=False)
-        return self._judged(image, _box(mesh), [lambda region: [region], _regions])
+        return self._judged(image, box_of(mesh.points[:, :2], mesh.presence), [lambda region: [region], _regions])
 
     def _judged(self, image: Pyramid, box: Box, ways: list[Callable[[Region], Iterable[Region]]]):
         looks = [self._look(image, box, detect, distance) for detect in self._detectors for distance in _DISTANCES]
@@ -65,7 +65,7 @@ class CarefulLook:
         """Of the regions whose mesh the network believes in, the one that agrees best with the detectors' points."""
         meshes = [self._mesh(image, region, closer=False) for region in regions]
         presence = np.array([mesh.presence for mesh in meshes])
-        away = np.array([disagreement(mesh, six, side) for mesh in meshes])
+        away = np.array([disagreement(mesh.points, six, side) for mesh in meshes])
         best = int(np.argmin(np.where(presence >= 0.9 * presence.max(), away, np.inf)))
         good = presence.max() >= _PRESENCE and away[best] <= _DISAGREEMENT
         return meshes[best].presence, regions[best] if good else None
@@ -77,20 +77,20 @@ class CarefulLook:
         return max(same, key=lambda b: b.score, default=None)
 
 
-def disagreement(mesh: Mesh, six: np.ndarray, side: float) -> float:
-    """Mean distance of a mesh from a detector's points (6, 2), in sides of the face's box."""
-    return float(np.linalg.norm(_six(mesh) - six, axis=1).mean() / side)
+def disagreement(points: np.ndarray, six: np.ndarray, side: float) -> float:
+    """Mean distance of mesh points (468, 2 or 3) from a detector's points (6, 2), in sides of the face's box."""
+    return float(np.linalg.norm(_six(points) - six, axis=1).mean() / side)
 
 
-def _six(mesh: Mesh) -> np.ndarray:
-    """(6, 2) a mesh's points that mean the same as a detector's."""
-    return mesh.points[_SIX, :2].mean(1)
+def box_of(points: np.ndarray, score: float) -> Box:
+    """What a detector should have said of a face with these points (468, 2)."""
+    region = around(points)
+    return Box(score, np.array([region.x, region.y]), region.side / 1.5, _six(points))
 
 
-def _box(mesh: Mesh) -> Box:
-    """What a detector should have said of a mesh."""
-    region = around(mesh.points[:, :2])
-    return Box(mesh.presence, np.array([region.x, region.y]), region.side / 1.5, _six(mesh))
+def _six(points: np.ndarray) -> np.ndarray:
+    """(6, 2) the mesh points that mean the same as a detector's."""
+    return points[_SIX, :2].mean(1)
 
 
 def _regions(region: Region):

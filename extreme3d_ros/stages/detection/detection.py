@@ -1,19 +1,20 @@
-"""The faces of an image, without memory: who knows the face of the frame before may say so.
+"""The faces of an image, without memory: who has seen the frames before asks less (tracking/).
 
-An upright, uncovered face costs one pass of a detector and two of the mesh network. Where that does not convince, the
-question is put again: with a second detector, to the image turned, to its parts; and what turns up is looked at from
-several sides before it counts as a face (careful.py).
+An upright, uncovered face costs one pass of a detector and two of the mesh network, one whose place is known a single
+pass. Where that does not convince, the question is put again: with a second detector, to the image turned, to its
+parts; and what turns up is looked at from several sides before it counts as a face (careful.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from extreme3d_ros.records import Face
-from extreme3d_ros.stages.detection.boxes import Box, full_range, short_range
-from extreme3d_ros.stages.detection.careful import CarefulLook, disagreement
+from extreme3d_ros.stages.detection.boxes import Box, full_range, overlap, short_range
+from extreme3d_ros.stages.detection.careful import CarefulLook, box_of, disagreement
 from extreme3d_ros.stages.detection.mesh import Mesh, MeshNetwork, around
 from extreme3d_ros.stages.detection.region import Pyramid, Region
 
@@ -21,15 +22,30 @@ from extreme3d_ros.stages.detection.region import Pyramid, Region
 _TO_CORNER = 0.5
 #: A face is easy where the detector, the mesh network and the agreement of the two reach these.
 _EASY_SCORE, _EASY_PRESENCE, _EASY_DISAGREEMENT = 0.7, 0.9, 0.1
+#: A known face may disagree so much with the detector, which puts the points of small faces roughly.
+_KNOWN_DISAGREEMENT = 0.2
 #: From here on what a detector finds is worth a careful look.
 _CANDIDATE = 0.62
 #: A face found with less than the first may be one upside down: the image is turned all the same, and a face found then
 #: counts if its score is higher by the second.
 _SURE, _CLEARLY = 0.65, 0.1
+#: A face followed is one down to this presence. A region that is off by more than the second (`Region.off`: a tenth of
+#: the face, 15 % of its size or 9 degrees) scatters the points, one off by the third shows too little of the face.
+_STILL, _OFF, _FAR = 0.75, 0.06, 0.35
 #: Faces at most, and careful looks at most for each way of asking.
 _MOST_FACES, _MOST_LOOKS = 8, 4
 #: Parts smaller than this are not looked at: a face in them has too few pixels for the mesh network.
 _SMALLEST_PART = 96
+
+
+@dataclass(frozen=True)
+class Glance:
+    """faces: new ones, plain to see; doubtful: boxes of what may be others; plain: for each known face the score with
+    which the detector sees it too, where it should; 0 where it doesn't."""
+
+    faces: list[Face]
+    doubtful: list[Box]
+    plain: list[float]
 
 
 class Detection:
@@ -39,18 +55,59 @@ class Detection:
         self._short, self._full, self._mesh = short_range(), full_range(), MeshNetwork()
         self._careful = CarefulLook(self._short, self._full, self._mesh)
 
-    def __call__(self, image: np.ndarray, hint: Face | None = None) -> list[Face]:
-        """hint: the face of the frame before; where none is plain to see, it may save the long search."""
-        pyramid = Pyramid(image)
-        boxes = self._short(pyramid, pyramid.whole, _CANDIDATE)[:_MOST_FACES]
-        easy = [self._easy(pyramid, box) for box in boxes]
-        found = [face for face in easy if face]
-        doubtful = [box for box, face in zip(boxes, easy) if face is None]
-        if found:  # others in the same image are looked for only where the detector saw more than a hint of them
-            found += self._looked_at(pyramid, doubtful)
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        return self.search(Pyramid(image))
+
+    def search(self, image: Pyramid) -> list[Face]:
+        """The same of an image that is in a pyramid already."""
+        glance = self.glance(image)
+        if glance.faces:  # others in the same image are looked for only where the detector saw more than a hint of them
+            found = glance.faces + self.stare(image, glance.doubtful)
         else:
-            found = self._followed(pyramid, hint) or self._search(pyramid, doubtful)
+            found = self._search(image, glance.doubtful)
         return _without_overlaps(sorted(found, key=lambda face: -face.bbox[2] * face.bbox[3]))
+
+    def glance(self, image: Pyramid, known: Sequence[Face] = ()) -> Glance:
+        """What one pass of the short-range detector shows; it looks no closer at faces that are known already."""
+        boxes = self._short(image, image.whole, _CANDIDATE)[:_MOST_FACES]
+        points = [face.points + _TO_CORNER for face in known]
+        places = [box_of(each, 1.0) for each in points]
+        others = [box for box in boxes if not any(box.same_place(place) for place in places)]
+        easy = [self._easy(image, box) for box in others]
+        doubtful = [box for box, face in zip(others, easy) if face is None]
+        agreeing = [[box.score for box in boxes if _agree(box, each, _KNOWN_DISAGREEMENT)] for each in points]
+        return Glance([face for face in easy if face], doubtful, [max(scores, default=0.0) for scores in agreeing])
+
+    def stare(self, image: Pyramid, doubtful: list[Box]) -> list[Face]:
+        """The faces of doubtful boxes that stand a careful look, the best boxes first."""
+        faces: list[Face] = []
+        seen: list[Box] = []
+        for box in sorted(doubtful, key=lambda box: -box.score):
+            if len(seen) == _MOST_LOOKS + len(faces) or len(faces) == _MOST_FACES:
+                break
+            if any(box.same_place(other) for other in seen):
+                continue
+            seen.append(box)
+            looked = self._careful(image, box)
+            if looked:
+                faces.append(_face(*looked))
+        return faces
+
+    def follow(self, image: Pyramid, expected: np.ndarray) -> Face | None:
+        """The face that is expected to have these points (468, 2); None where there is none or it is far from there.
+
+        One pass of the mesh network, two where the region first shown to it was off. Score: the network's belief.
+        """
+        return self._at(image, around(expected + _TO_CORNER))
+
+    def guess(self, image: Pyramid, box: Box) -> Face | None:
+        """The face of a doubtful box, on the word of the mesh network alone: for those who know whom they look for."""
+        return self._at(image, box.region)
+
+    def again(self, image: Pyramid, face: Face) -> Face | None:
+        """A careful look at where a face was; None where there is none."""
+        looked = self._careful.again(image, face.points + _TO_CORNER)
+        return _face(*looked) if looked else None
 
     def close(self) -> None:
         """Frees the networks."""
@@ -64,20 +121,23 @@ class Detection:
         if box.score < _EASY_SCORE:
             return None
         mesh = self._mesh(image, box.region, closer=False)
-        if mesh.presence < _EASY_PRESENCE or disagreement(mesh, box.points, box.side) > _EASY_DISAGREEMENT:
+        if mesh.presence < _EASY_PRESENCE or not _agree(box, mesh.points, _EASY_DISAGREEMENT):
             return None
         return _face(self._mesh(image, around(mesh.points[:, :2])), box.score)
 
-    def _followed(self, image: Pyramid, hint: Face | None) -> list[Face]:
-        """The face of the frame before, if it is still there."""
-        looked = self._careful.again(image, hint.points + _TO_CORNER) if hint else None
-        return [_face(*looked)] if looked else []
+    def _at(self, image: Pyramid, region: Region) -> Face | None:
+        mesh = self._mesh(image, region)
+        found = around(mesh.points[:, :2])
+        if found.off(region) > _OFF or mesh.presence < _STILL:
+            mesh = self._mesh(image, found)
+            found = around(mesh.points[:, :2])
+        return _face(mesh, mesh.presence) if mesh.presence >= _STILL and found.off(region) < _FAR else None
 
     def _search(self, image: Pyramid, doubtful: list[Box]) -> list[Face]:
         """Faces that are not plain to see: in the image as it is and turned, else in its parts."""
         best: list[Face] = []
         for turn, boxes in enumerate(self._turned(image, doubtful)):
-            found = self._looked_at(image, boxes)
+            found = self.stare(image, boxes)
             found = _convincing(found) if turn else found
             if _best_score(found) > _best_score(best) + _CLEARLY * bool(best):
                 best = found
@@ -87,7 +147,7 @@ class Detection:
             if best:
                 break
             boxes = [b for r in _parts(image, part) for b in self._short(image, r, _CANDIDATE)]
-            best = _convincing(self._looked_at(image, boxes))
+            best = _convincing(self.stare(image, boxes))
         return best
 
     def _turned(self, image: Pyramid, doubtful: list[Box]) -> Iterable[list[Box]]:
@@ -98,26 +158,16 @@ class Detection:
             regions = [Region(whole.x, whole.y, whole.side, eighth * np.pi / 4) for eighth in eighths]
             yield [b for r in regions for detect in (self._short, self._full) for b in detect(image, r, _CANDIDATE)]
 
-    def _looked_at(self, image: Pyramid, boxes: list[Box]) -> list[Face]:
-        """The faces that stand a careful look, the best boxes first."""
-        faces: list[Face] = []
-        seen: list[Box] = []
-        for box in sorted(boxes, key=lambda box: -box.score):
-            if len(seen) == _MOST_LOOKS + len(faces) or len(faces) == _MOST_FACES:
-                break
-            if any(box.same_place(other) for other in seen):
-                continue
-            seen.append(box)
-            looked = self._careful(image, box)
-            if looked:
-                faces.append(_face(*looked))
-        return faces
-
 
 def _face(mesh: Mesh, score: float) -> Face:
     points = mesh.points[:, :2] - _TO_CORNER
     low, extent = points.min(0), np.ptp(points, axis=0)
     return Face((*map(float, low), *map(float, extent)), points, score)
+
+
+def _agree(box: Box, points: np.ndarray, most: float) -> bool:
+    """Whether a detector's box shows, plainly, the face of these points (468, 2)."""
+    return box.score >= _EASY_SCORE and disagreement(points, box.points, box.side) <= most
 
 
 def _convincing(faces: list[Face]) -> list[Face]:
@@ -142,13 +192,6 @@ def _parts(image: Pyramid, part: int) -> Iterable[Region]:
 def _without_overlaps(faces: list[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in faces:
-        if all(_overlap(face.bbox, other.bbox) < 0.3 for other in kept):
+        if all(overlap(face.bbox, other.bbox) < 0.3 for other in kept):
             kept.append(face)
     return kept
-
-
-def _overlap(a, b) -> float:
-    """Intersection over the smaller box, 0..1."""
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return max(w, 0.0) * max(h, 0.0) / max(min(a[2] * a[3], b[2] * b[3]), 1e-9)

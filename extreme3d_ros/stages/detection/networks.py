@@ -6,15 +6,13 @@ one detector once, where an extreme view needs several questions.
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.native_stderr import native_stderr_silenced
 
 
 class Network:
@@ -48,18 +46,3 @@ def network_file(name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read; pip install --force-reinstall mediapipe==0.10.21") from error
-
-
-@contextmanager
-def native_stderr_silenced():
-    """LiteRT prints its start-up past Python; on a user's terminal it would bury our one line."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -24,6 +24,13 @@ class Region:
         turn = scale * np.array([[np.cos(self.angle), -np.sin(self.angle)], [np.sin(self.angle), np.cos(self.angle)]])
         return np.column_stack([turn, np.array([self.x, self.y]) - turn @ [size / 2, size / 2]])
 
+    def off(self, other: Region) -> float:
+        """How differently two regions show a face: shift in sides of the other, plus 0.4 times log of the sides' ratio
+        and radians of turn; the mesh network's points suffer alike from equal amounts of the three."""
+        turn = (self.angle - other.angle + np.pi) % (2 * np.pi) - np.pi
+        shift = np.hypot(self.x - other.x, self.y - other.y) / other.side
+        return float(shift + 0.4 * abs(np.log(self.side / other.side)) + 0.4 * abs(turn))
+
     def place(self, points: np.ndarray, size: int) -> np.ndarray:
         """Points (N, 2) in 0..size along the region's sides to the image."""
         to_image = self.to_image(size)

@@ -1,0 +1,151 @@
+"""What blending over time does to the bump map: rendered films of heads that nothing was learned from (a still one, one
+that turns by 20 degrees a second, a talking one, and a still one that a hand passes), single frames beside blended.
+The shape is the person's, poses are those of single frames.
+
+    .venv/bin/python -m benchmarks.bump_over_time --films FOLDER [--count 3] [--first 1700000] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bump import angle, detail_error
+from benchmarks.bump_films import FILMS, Shot, Shots
+from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.face_model.identity_filter import IdentityFilter
+from extreme3d_ros.geometry.smoothing import smooth_over
+from extreme3d_ros.pipeline import FastPath
+from extreme3d_ros.records import VISIBLE, Frame, Layers, Observation
+from extreme3d_ros.stages.bump_memory import BumpMemory
+from extreme3d_ros.stages.unwrapping import Unwrapping
+from training.bump.renders import Seen
+from training.bump.truth import truth_of
+
+#: Frames seen when the surface is measured.
+AFTER = 1, 5, 15, 30
+#: Frames seen before flicker is.
+_SETTLED = 5
+#: What is finer than this (sigma, crop pixels; 5 mm) is a detail.
+_FINE = 10.0
+_WAYS = "single", "blended"
+
+
+class Bench:
+    """Everything that films are measured with."""
+
+    def __init__(self, folder: Path):
+        self._model, self._shots = load_face_model(), Shots(folder)
+        self._fast, self._unwrapping = FastPath(self._model), Unwrapping(self._model)
+
+    def __call__(self, seed: int, name: str, n: int) -> dict[str, dict[str, float]]:
+        """Figures of a film of FILMS, of the n-th person: {way: {figure: value}}. angle_*: degrees between the normals
+        and the true ones after so many frames; detail_*, alike_*: rms error in mm of details, and their correlation
+        with the true ones; flicker: rms in mm of what changes from frame to frame on the same skin; ms: processor
+        time of blending."""
+        found: dict = {way: defaultdict(list) for way in _WAYS}
+        memory, before = BumpMemory(self._unwrapping), {}
+        for number, (shot, seen) in enumerate(self._road(self._shots(seed, name, n)), 1):
+            start = time.thread_time()
+            blended = memory(seen.crop, seen.foundation, seen.coefficients.expression, seen.surface, seen.layers)
+            found["blended"]["ms"].append(1e3 * (time.thread_time() - start))
+            for way, layers in zip(_WAYS, (seen.layers, blended)):
+                skin = self._skin(seen, layers)
+                if number > _SETTLED:
+                    found[way]["flicker"].append(_mean_square(skin - before[way]))
+                before[way] = skin
+            if number in AFTER:
+                for way, figures in self._errors(shot, seen, (seen.layers, blended)).items():
+                    found[way] |= {f"{figure}_{number}": [value] for figure, value in figures.items()}
+        return {way: {figure: _summary(figure, values) for figure, values in found[way].items()} for way in _WAYS}
+
+    def _road(self, shots: Iterator[Shot]) -> Iterator[tuple[Shot, Observation]]:
+        person = IdentityFilter(len(self._model.shape_modes))
+        for shot in shots:
+            for seen in self._fast(Frame(shot.image, shot.camera), refine=person.refine):
+                yield shot, seen
+
+    def _skin(self, seen: Observation, layers: Layers) -> np.ndarray:
+        visible = layers.occlusion == VISIBLE
+        return self._unwrapping(seen.foundation, seen.crop, seen.surface, layers.bump, visible)
+
+    def _errors(self, shot: Shot, seen: Observation, layers: tuple[Layers, ...]) -> dict[str, dict[str, float]]:
+        truth = truth_of(shot, self._model, seen.crop, seen.foundation, seen.surface)
+        known = np.isfinite(truth.bump)
+        where = (seen.layers.occlusion == VISIBLE) & known & truth.mask & (seen.surface.facing > 0.3)
+        whole, wanted = Seen(seen.crop, seen.foundation, seen.surface, truth), _details(truth.bump, known)[where]
+        return {
+            way: {
+                "angle": angle(whole, each.bump, where),
+                "detail": detail_error(each.bump, truth.bump, where),
+                "alike": float(np.corrcoef(_details(each.bump, known)[where], wanted)[0, 1]),
+            }
+            for way, each in zip(_WAYS, layers)
+        }
+
+
+def _details(bump, known):
+    return bump - smooth_over(bump, known, _FINE)
+
+
+def _mean_square(values) -> float:
+    return float(np.nanmean(values.astype(np.float64) ** 2))
+
+
+def _summary(figure: str, values: list[float]) -> float:
+    if figure == "ms":
+        return float(np.median(values))
+    return 1e3 * float(np.sqrt(np.mean(values))) if figure == "flicker" else float(np.mean(values))
+
+
+def measure(folder: Path, seeds: range) -> dict:
+    """{film: {way: {figure: mean over the persons of the seeds}}}."""
+    bench, result = Bench(folder), {}
+    for name in FILMS:
+        persons = [bench(seed, name, n) for n, seed in enumerate(seeds)]
+        result[name] = {
+            way: {
+                figure: float(np.mean([person[way][figure] for person in persons if figure in person[way]]))
+                for figure in persons[0][way]
+            }
+            for way in _WAYS
+        }
+    return result
+
+
+def table(measured: dict) -> str:
+    """The figures as markdown."""
+    columns = [(film, way) for film in measured for way in _WAYS]
+    lines = ["| | " + " | ".join(f"{film}, {way}" for film, way in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    rows = [(f"angle_{n}", f"normals, degrees off the truth, frame {n}", 2) for n in AFTER]
+    rows += [(f"detail_{n}", f"details off the truth, mm rms, frame {n}", 3) for n in AFTER]
+    rows += [(f"alike_{n}", f"details' correlation with the truth, frame {n}", 3) for n in AFTER]
+    rows += [("flicker", "flicker, mm rms", 4), ("ms", "processor time, ms", 1)]
+    for figure, label, digits in rows:
+        values = [measured[film][way].get(figure) for film, way in columns]
+        lines.append(f"| {label} | " + " | ".join("" if v is None else f"{v:.{digits}f}" for v in values) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bump_over_time", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--films", type=Path, required=True, help="where what is rendered is kept, and found again")
+    parser.add_argument("--count", type=int, default=3, help="persons (default 3)")
+    parser.add_argument("--first", type=int, default=1_700_000, help="seed of the first (default 1700000)")
+    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    arguments = parser.parse_args()
+    seeds = range(arguments.first, arguments.first + arguments.count)
+    measured = measure(arguments.films, seeds)
+    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+
+
+if __name__ == "__main__":
+    main()
