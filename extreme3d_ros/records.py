@@ -42,6 +42,14 @@ class Face:
 
 
 @dataclass(frozen=True)
+class Tracked:
+    """A face of a frame and whose it is. id: five lower-case letters (REP-155), the same in every frame."""
+
+    id: str
+    face: Face
+
+
+@dataclass(frozen=True)
 class Crop:
     """The square face crop as a virtual camera. image: (512, 512, 3) uint8, BGR; crop_to_image: (3, 3), homogeneous."""
 

@@ -1,4 +1,4 @@
-"""Stand-ins for what only machines with an NVIDIA GPU have: the driver, CUDA, TensorRT."""
+"""Stand-ins for what only machines with an NVIDIA GPU have: the driver, CUDA, TensorRT, and all of it together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,61 @@ from types import SimpleNamespace
 import numpy as np
 
 from extreme3d_ros.engines.driver import Gpu
+from extreme3d_ros.engines.machine import Machine
 from extreme3d_ros.engines.tensorrt_module import TensorRT
 
 GPU = Gpu(0, "NVIDIA Test 1000", (8, 9), 13000, 8 << 30)
+
+
+def raising(error):
+    """A function that fails."""
+
+    def function(*arguments, **options):
+        raise error
+
+    return function
+
+
+class PretendedEngine:
+    """y = factor x. fails: what its calls raise instead."""
+
+    shapes, outputs, metadata = {"x": (2, 3)}, ("y",), {}
+
+    def __init__(self, about, factor=1):
+        self.about, self.factor, self.fails, self.closed = about, factor, None, False
+
+    def __call__(self, **inputs):
+        assert not self.closed, "called after it was closed"
+        if self.fails:
+            raise self.fails
+        return {"y": self.factor * inputs["x"]}
+
+    def warm_up(self):
+        pass
+
+    def new_kernels(self):
+        return b"kernels"
+
+    def close(self):
+        self.closed = True
+
+
+def pretended_machine(plans, **changes) -> Machine:
+    """One GPU, TensorRT, no CUDA provider; networks are not looked into. plans: their folder; changes: of Machine's
+    fields."""
+    fields = {
+        "find_gpus": lambda: (GPU,),
+        "find_tensorrt": fake_tensorrt,
+        "has_cuda_provider": lambda: False,
+        "fewer_bits": lambda path: None,
+        "onnx": lambda path, device="cpu": PretendedEngine(f"ONNX Runtime on {device}"),
+        "build_plan": lambda tensorrt, data, shapes, capability, progress: b"plan",
+        "run_plan": lambda tensorrt, plan, gpu, precision, metadata, kernels: PretendedEngine(
+            f"{tensorrt.about} on {gpu.about}, {precision}", 2
+        ),
+        "plans_folder": lambda: plans,
+    }
+    return Machine(**fields | changes)
 
 
 class CudaLibrary:

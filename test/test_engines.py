@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from engine_fakes import GPU, CudaLibrary, fake_tensorrt
+from engine_fakes import GPU, CudaLibrary, PretendedEngine, pretended_machine, raising
 
 from extreme3d_ros.engines import EngineError, Engines, OnnxEngine, OutOfGpuMemory, Status
 from extreme3d_ros.engines.driver import DriverError, NoGpu, find_gpus
@@ -18,39 +18,8 @@ from extreme3d_ros.engines.tensorrt_module import NoTensorRT
 from extreme3d_ros.errors import InputError, ModelFileError
 
 NETWORK = Path(__file__).parent.parent / "extreme3d_ros" / "data" / "foundation.onnx"
-ON_CPU, BY_TENSORRT = "ONNX Runtime on cpu", "TensorRT 10.13.0 on NVIDIA Test 1000 (cuda:0)"
+ON_CPU, BY_TENSORRT = "ONNX Runtime on cpu", "TensorRT 10.13.0 on NVIDIA Test 1000 (cuda:0), fp32"
 ONE = np.ones((2, 3), np.float32)
-
-
-def raising(error):
-    def function(*arguments, **options):
-        raise error
-
-    return function
-
-
-class FakeEngine:
-    """y = factor x. fails: raised by its next call."""
-
-    shapes, outputs, metadata = {"x": (2, 3)}, ("y",), {}
-
-    def __init__(self, about, factor=1):
-        self.about, self.factor, self.fails, self.closed = about, factor, None, False
-
-    def __call__(self, **inputs):
-        assert not self.closed, "called after it was closed"
-        if self.fails:
-            raise self.fails
-        return {"y": self.factor * inputs["x"]}
-
-    def warm_up(self):
-        pass
-
-    def new_kernels(self):
-        return b"kernels"
-
-    def close(self):
-        self.closed = True
 
 
 @pytest.fixture
@@ -60,20 +29,8 @@ def said():
 
 @pytest.fixture
 def machine(tmp_path):
-    """One GPU, TensorRT, no CUDA provider; a network is read but not looked into."""
     pytest.importorskip("onnx", reason="plans are made from rewritten ONNX files")
-    return Machine(
-        find_gpus=lambda: (GPU,),
-        find_tensorrt=fake_tensorrt,
-        has_cuda_provider=lambda: False,
-        fewer_bits=lambda path: None,
-        onnx=lambda path, device="cpu": FakeEngine(f"ONNX Runtime on {device}"),
-        build_plan=lambda tensorrt, data, shapes, capability, progress: b"plan",
-        run_plan=lambda tensorrt, plan, gpu, precision, metadata, kernels: FakeEngine(
-            f"{tensorrt.about} on {gpu.about}", 2
-        ),
-        plans_folder=lambda: tmp_path / "plans",
-    )
+    return pretended_machine(tmp_path / "plans")
 
 
 class TestAuto:
@@ -97,7 +54,7 @@ class TestAuto:
 
         def run(tensorrt, plan, gpu, precision, metadata, kernels):
             given.append(kernels)
-            return FakeEngine("TensorRT")
+            return PretendedEngine("TensorRT")
 
         for _ in range(2):
             Engines(machine=replace(machine, run_plan=run))(NETWORK)
@@ -117,7 +74,7 @@ class TestAuto:
         def onnx(path, device):
             if device != "cpu":
                 raise EngineError("it cannot load")
-            return FakeEngine(ON_CPU)
+            return PretendedEngine(ON_CPU)
 
         broken = replace(machine, find_tensorrt=raising(NoTensorRT("none")), has_cuda_provider=lambda: True, onnx=onnx)
         engines = Engines(warn=said.append, machine=broken)
@@ -164,7 +121,7 @@ class TestAuto:
             taken.append(arguments)
             if len(taken) == 1:
                 raise PlanRefused("made on another GPU")
-            return FakeEngine(BY_TENSORRT)
+            return PretendedEngine(BY_TENSORRT)
 
         engines = Engines(log=said.append, machine=replace(machine, run_plan=run))
         assert engines(NETWORK).about == BY_TENSORRT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_fakes import GPU, CudaDriver, fake_tensorrt
+from engine_fakes import GPU, CudaDriver, fake_tensorrt, raising
 
 from extreme3d_ros.cli import engine_bench
 from extreme3d_ros.cli import engines as command
@@ -36,13 +36,6 @@ ENTRY = """
   licence: MIT
   origin: this test
 """
-
-
-def raising(error):
-    def function(*arguments):
-        raise error
-
-    return function
 
 
 class Pretended:

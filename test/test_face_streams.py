@@ -17,6 +17,7 @@ from std_msgs.msg import Header  # noqa: E402
 
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
 from extreme3d_ros.nodes.face_stream import FaceStreams  # noqa: E402
+from extreme3d_ros.records import Tracked  # noqa: E402
 
 ros_helpers.keep_to_this_machine()
 
@@ -93,16 +94,16 @@ class Road:
     known = frozenset({"bigger", "lesser", "bystander"})
 
     def __init__(self, *arguments):
-        self.tracked, self.observed = [], []
+        self.tracked, self.observed, self.stamps = [], [], []
 
     def track(self, frame, stamp, max_faces):
-        from types import SimpleNamespace
-
         self.tracked.append(max_faces)
-        return [SimpleNamespace(id=face, face=None) for face in ("bigger", "lesser")[:max_faces]]
+        self.stamps.append(stamp)
+        return [Tracked(face, None) for face in ("bigger", "lesser")[:max_faces]]
 
-    def observe(self, frame, face, identity, stamp, timings):
-        self.observed.append(identity)
+    def observe(self, frame, faces, stamp, timings):
+        self.observed += [face.id for face in faces]
+        return iter(())
 
     def close(self):
         pass
@@ -132,10 +133,10 @@ class Bench:
         self.viewer.destroy_subscription(subscription)
         assert self.spin(lambda: not self.face.count_subscribers(topic))
 
-    def frame(self, sec):
+    def frame(self, sec, arrival=0.0):
         image = layer_to_image(np.zeros((8, 8, 3), np.uint8), Header(stamp=Time(sec=sec)))
         self.road.observed.clear()
-        self.face._observe(serialize_message(image), 0.0)
+        self.face._observe(serialize_message(image), arrival)
         return self.road.observed
 
     def spin(self, condition):
@@ -186,3 +187,12 @@ def test_one_face_has_no_topics_below_its_id(bench):
     assert one.frame(1) == ["bigger"] and one.face.chosen == "bigger"
     one.spin(lambda: False if one.face.faces else None)
     assert not one.face.faces and one.road.tracked == [1]
+
+
+def test_where_a_camera_sets_no_stamps_the_arrivals_tell_the_time(bench):
+    one = bench(device="cpu")
+    one.listen("/pose")
+    one.frame(7, arrival=0.5)
+    one.frame(0, arrival=100.5)
+    one.frame(0, arrival=100.6)
+    assert one.road.stamps == [7.0, 100.5, 100.6]

@@ -363,6 +363,10 @@ def test_a_recording_ends_at_ctrl_c_and_is_worked_on(make, camera):
     assert len(make([("anna",)] * 4, source="0").stamps) == 4
 
 
+def test_of_a_camera_that_ends_by_itself_what_came_is_worked_on(make, camera):
+    assert len(make([("anna",)] * 12, source="0", seconds=5).stamps) == 12
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

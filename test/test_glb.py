@@ -53,6 +53,13 @@ def test_the_error_told_is_the_error_made(count, rank, noise):
     assert np.abs(shapes.weights).max(initial=0) <= 1 + 1e-6
 
 
+def test_before_the_first_shape_there_is_nothing_to_make_of():
+    with pytest.raises(ValueError, match="no shape"):
+        shapes_of([])
+    with pytest.raises(ValueError, match="no shape"):
+        FaceTrack("nobody").moving_face(5e-5, 32)
+
+
 @pytest.mark.parametrize("rank", [1, 3, 12])
 def test_as_many_shapes_as_ways_to_move_and_no_more(rank):
     assert len(shapes_of(sequence(120, rank)).targets) == rank

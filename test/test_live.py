@@ -1,5 +1,7 @@
 """LivePath: what successive frames of one camera make of each other."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.images import demo_image
 from extreme3d_ros.live import LivePath
 from extreme3d_ros.pipeline import FastPath
-from extreme3d_ros.records import VISIBLE, Frame
+from extreme3d_ros.records import VISIBLE, Frame, Tracked
 
 MODEL = load_face_model()
 COUNT = 12
@@ -88,27 +90,45 @@ def test_who_is_gone_for_long_is_forgotten(live, noisy):
 def test_who_others_track_is_known_by_their_id(live, noisy):
     live.reset()
     (face,) = live.detection(noisy[0].image)
-    first, second = (live.observe(noisy[n], face, "abcde", n / 15, {}) for n in (0, 1))
+    theirs = [Tracked("abcde", face)]
+    (first,), (second,) = (live.observe(noisy[n], theirs, n / 15, {}) for n in (0, 1))
     assert first.id == second.id == "abcde"
     live.forget_all_but(())
-    anew = live.observe(noisy[0], face, "abcde", 2 / 15, {})
+    (anew,) = live.observe(noisy[0], theirs, 2 / 15, {})
     np.testing.assert_array_equal(anew.foundation.vertices, first.foundation.vertices)
     assert (anew.foundation.vertices != second.foundation.vertices).any()
 
 
 def test_a_face_of_no_pose_gives_nothing(live, noisy):
     (face,) = live.detection(noisy[0].image)
-    flat = np.zeros_like(face.points)
-    assert live.observe(noisy[0], type(face)(face.bbox, flat, face.score), "abcde", 0.0, {}) is None
+    flat = Tracked("abcde", replace(face, points=np.zeros_like(face.points)))
+    assert list(live.observe(noisy[0], [flat], 0.0, {})) == []
 
 
-def test_two_faces_have_two_ids(live):
+@pytest.fixture(scope="module")
+def pair():
+    """A photograph, and beside it its mirror image, larger."""
     photograph = demo_image()
     other = cv2.resize(photograph[:, ::-1], None, fx=1.2, fy=1.2)[: len(photograph)]
     image = np.hstack([photograph, other])
-    frame = Frame(image, Camera.assumed(*image.shape[1::-1]))
+    return Frame(image, Camera.assumed(*image.shape[1::-1]))
+
+
+def test_faces_worked_on_at_once_are_what_they_are_one_by_one(live, pair):
     live.reset()
-    first, second = live(frame, 0.0, max_faces=2), live(frame, 0.1, max_faces=2)
+    faces = live.track(pair, 0.0, 2)
+    together = list(live.observe(pair, faces, 0.0, {}))
+    live.forget_all_but(())
+    alone = [seen for face in faces for seen in live.observe(pair, [face], 0.0, {})]
+    assert [seen.id for seen in together] == [seen.id for seen in alone] and len(alone) == 2
+    for one, other in zip(together, alone):
+        np.testing.assert_array_equal(one.foundation.vertices, other.foundation.vertices)
+        np.testing.assert_array_equal(one.layers.bump, other.layers.bump)
+
+
+def test_two_faces_have_two_ids(live, pair):
+    live.reset()
+    first, second = live(pair, 0.0, max_faces=2), live(pair, 0.1, max_faces=2)
     assert len({face.id for face in first}) == 2
     assert {face.id for face in second} == {face.id for face in first}
-    assert len(live(frame, 0.2, max_faces=1)) == 1
+    assert len(live(pair, 0.2, max_faces=1)) == 1

@@ -12,68 +12,31 @@ pytest.importorskip("onnx", reason="plans are made from rewritten ONNX files")
 
 import ros_helpers  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from engine_fakes import GPU, fake_tensorrt  # noqa: E402
+from engine_fakes import PretendedEngine, pretended_machine, raising  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
 from extreme3d_ros.engines import EngineError, choose  # noqa: E402
-from extreme3d_ros.engines.machine import Machine  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK  # noqa: E402
 
 ros_helpers.keep_to_this_machine()
 
-CPU = "ONNX Runtime on cpu"
-
-
-def raising(error):
-    def function(*arguments):
-        raise error
-
-    return function
-
-
-class FakeEngine:
-    """Answers, or fails with what `fails` holds."""
-
-    shapes, outputs, metadata = {}, ("y",), {}
-
-    def __init__(self, about, fails=()):
-        self.about, self._fails, self.closed = about, fails, False
-
-    def __call__(self, **inputs):
-        if self._fails:
-            raise self._fails[0]
-        return {"y": np.zeros(1)}
-
-    def warm_up(self):
-        pass
-
-    def new_kernels(self):
-        return b""
-
-    def close(self):
-        self.closed = True
+CPU, GPU = "ONNX Runtime on cpu", "TensorRT 10.13.0 on NVIDIA Test 1000 (cuda:0)"
+ONE = np.ones((2, 3), np.float32)
 
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Changes, by attributes: `build` makes plans, `fails` is what the GPU fails with. `made` are the GPU's engines."""
-    self = SimpleNamespace(build=lambda *arguments: b"plan", fails=[], made=[])
+    """build: makes plans; may be changed. made: the GPU's engines."""
+    self = SimpleNamespace(build=lambda *arguments: b"plan", made=[])
 
     def run_plan(tensorrt, plan, gpu, precision, metadata, kernels):
-        self.made.append(FakeEngine(f"TensorRT on a GPU, {precision}", self.fails))
+        self.made.append(PretendedEngine(f"{tensorrt.about} on {gpu.about}, {precision}", 2))
         return self.made[-1]
 
-    pretended = Machine(
-        find_gpus=lambda: (GPU,),
-        find_tensorrt=fake_tensorrt,
-        has_cuda_provider=lambda: False,
-        onnx=lambda path, device="cpu": FakeEngine(CPU),
-        build_plan=lambda *arguments: self.build(*arguments),
-        run_plan=run_plan,
-        plans_folder=lambda: tmp_path / "plans",
-    )
+    plans = tmp_path / "plans"
+    pretended = pretended_machine(plans, build_plan=lambda *arguments: self.build(*arguments), run_plan=run_plan)
     monkeypatch.setattr(choose, "Machine", lambda: pretended)
     return self
 
@@ -131,7 +94,7 @@ def wait_for(condition):
 def test_the_gpu_runs_the_networks_in_the_precision_that_is_asked_for(node):
     face = node(precision="fp16", wait_for_engines="true")
     assert active(face)
-    assert health(face) == (DiagnosticStatus.OK, "idle: nobody subscribes", "TensorRT on a GPU, fp16")
+    assert health(face) == (DiagnosticStatus.OK, "idle: nobody subscribes", f"{GPU}, fp16")
 
 
 def test_the_device_can_be_the_cpu(node, machine):
@@ -146,7 +109,7 @@ def test_the_cpu_works_until_the_plan_is_there(node, machine):
     assert active(face)
     assert health(face) == (DiagnosticStatus.OK, "idle: nobody subscribes", CPU)
     go_on.set()
-    assert wait_for(lambda: health(face)[2] == "TensorRT on a GPU, fp32")
+    assert wait_for(lambda: health(face)[2] == f"{GPU}, fp32")
 
 
 def test_waiting_for_engines_the_node_stays_unconfigured_until_the_plan_is_there(node, machine):
@@ -168,8 +131,8 @@ def test_a_plan_that_cannot_be_built_is_a_warning_with_its_reason(node, machine)
 def test_a_gpu_that_fails_at_work_is_a_warning_with_its_reason(node, machine):
     face = node(wait_for_engines="true")
     assert active(face)
-    machine.fails.append(EngineError("the GPU is gone"))
-    assert face._live.engine()["y"] == 0, "the CPU answers instead"
+    machine.made[0].fails = EngineError("the GPU is gone")
+    assert np.array_equal(face.loaded.live.engine(x=ONE)["y"], ONE), "the CPU answers instead"
     assert health(face) == (DiagnosticStatus.WARN, f"bump runs by {CPU}: the GPU is gone", CPU)
 
 
@@ -195,6 +158,19 @@ def test_cleaning_up_closes_the_engines(node, machine):
     face.trigger_cleanup()
     assert [engine.closed for engine in machine.made] == [True]
     assert configured(face) and len(machine.made) == 2, "and it can be configured again"
+
+
+def test_what_cannot_be_loaded_whole_leaves_nothing_of_it(node, machine):
+    def half(profile, model, engines):
+        Road(profile, model, engines)
+        raise InputError("the rest is missing")
+
+    face = node(wait_for_engines="true")
+    before = {publisher.topic for publisher in face.publishers}
+    face._make = half
+    assert not configured(face) and face._trouble == "the rest is missing"
+    assert [engine.closed for engine in machine.made] == [True]
+    assert {publisher.topic for publisher in face.publishers} == before
 
 
 def test_a_device_that_is_not_there_leaves_the_node_unconfigured(node):

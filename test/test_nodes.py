@@ -304,7 +304,7 @@ def test_an_unreadable_source_ends_with_status_2_and_one_line(source, start):
     assert len(lines) == 1 and source in lines[0] and "Traceback" not in process.output
 
 
-@pytest.mark.parametrize("wrong", [{"rate": "fast"}, {"rate": 0}, {"width": 1.5}])
+@pytest.mark.parametrize("wrong", [{"rate": "fast"}, {"rate": -1}, {"width": 1.5}])
 def test_a_wrong_parameter_ends_with_status_2_and_one_line(wrong, start):
     process = start("image_source", **wrong)
     assert process.process.wait(30) == 2

@@ -147,31 +147,39 @@ def node():
     ros_helpers.keep_to_this_machine()
     rclpy.init()
     node = CompletionNode(make=lambda *chosen: (None, 0))
-    node._person.add(skin(1e-3), FRONT)
-    node._connected = True  # someone watches
+    node.autostart()
     yield node
+    node.close()
     node.destroy_node()
     rclpy.shutdown()
 
 
-def test_a_lost_face_is_forgotten(node):
-    node._arrival = node.get_clock().now()
-    node._check_lost()
-    assert len(node._person) == 1
-    node._arrival = None
-    node._check_lost()
-    assert len(node._person) == 0
+@pytest.fixture
+def stream(node):
+    """The base topics' face, just seen."""
+    stream = node._streams[""]
+    node._set_open(stream, True)
+    stream.person.add(skin(1e-3), FRONT)
+    stream.arrival = node.get_clock().now()
+    return stream
 
 
-def test_who_shall_not_be_remembered_is_forgotten(node):
+def test_a_lost_face_is_forgotten(node, stream):
+    node._check_lost(stream)
+    assert len(stream.person) == 1
+    stream.arrival = None
+    node._check_lost(stream)
+    assert len(stream.person) == 0
+
+
+def test_who_shall_not_be_remembered_is_forgotten(node, stream):
     from rclpy.parameter import Parameter
 
-    node._arrival = node.get_clock().now()
     assert node.set_parameters([Parameter("remember_person", value=False)])[0].successful
-    node._check_lost()
-    assert len(node._person) == 0
+    node._check_lost(stream)
+    assert len(stream.person) == 0
 
 
-def test_cleanup_forgets(node):
-    node.unload()
-    assert len(node._person) == 0
+def test_a_node_that_rests_forgets(node, stream):
+    node.trigger_deactivate()
+    assert len(stream.person) == 0

@@ -60,7 +60,8 @@ def _started(
     engine = make()
     run(engine)
     ms = (time.perf_counter() - start) * 1e3
-    grown = None if gpu is None else round(used() - gpu, 1)
+    gpu_now = used()
+    grown = None if gpu is None or gpu_now is None else round(gpu_now - gpu, 1)
     memory = round(_resident() - memory, 1)
     return engine, {"about": engine.about, "first_ms": round(ms, 1), "memory_mb": memory, "gpu_mb": grown}
 

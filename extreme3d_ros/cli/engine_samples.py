@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.engines import Engine, OnnxEngine
 from extreme3d_ros.engines.catalogue import entries_path
 from extreme3d_ros.engines.network import Network
 from extreme3d_ros.errors import InputError, NoFaceError
@@ -30,7 +30,7 @@ class Samples:
         return {name: network.noise[name](shape, random) for name, shape in network.shapes.items()}
 
 
-def answer(network: Network, reference: OnnxEngine, inputs: Arrays) -> Arrays:
+def answer(network: Network, reference: Engine, inputs: Arrays) -> Arrays:
     """ONNX Runtime's outputs. Raises InputError where the entry's inputs are none that the network takes."""
     try:
         return reference(**inputs)

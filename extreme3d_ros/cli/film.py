@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.live import LivePath
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.output.document import film_document, film_entry
-from extreme3d_ros.output.film_figure import FilmFigure, window
+from extreme3d_ros.output.film_figure import FilmFigure, Posed, window
 from extreme3d_ros.output.video import video_file, video_suffix
 from extreme3d_ros.pipeline import Completion, FastPath
 from extreme3d_ros.records import Frame
@@ -82,14 +82,15 @@ class FilmReconstruction:
         """A camera's film, to --seconds or Ctrl-C."""
         recording, seconds = Recording(), self._options.seconds
         with until_interrupted() as interrupted, closing(Webcam(int(source))) as camera:
-            frames = self._progress(camera, "recording; Ctrl-C ends it", seconds and round(seconds * camera.rate))
+            count = None if seconds is None else round(seconds * camera.rate)
             start = None
-            for image in frames:
+            for image in self._progress(camera, "recording; Ctrl-C ends it", count):
                 now = time.monotonic()
                 start = now if start is None else start
                 if interrupted() or (seconds is not None and now - start >= seconds):
-                    return recording
+                    break
                 recording.add(now, image)
+        return recording
 
     def _work(
         self,
@@ -104,6 +105,10 @@ class FilmReconstruction:
         path = self._out / f"{stem}_figure{video_suffix()}"
         self._live.reset()
         with video_file(path, film.rate, figure.width, figure.height) as show, Aside() as aside:
+
+            def draw(frame: Frame, meshes: list[Posed]) -> None:
+                show(figure(frame, meshes))
+
             times, entries = [], []
             for number, (at, image) in enumerate(self._progress(film, stem, film.count)):
                 if interrupted():
@@ -111,7 +116,7 @@ class FilmReconstruction:
                 frame = frame_of(image, self._calibration)
                 said, meshes = faces(number, frame, self._live(frame, at, self._most))
                 faces.forget_all_but(self._live.known)
-                aside(lambda frame=frame, meshes=meshes: show(figure(frame, meshes)))
+                aside(partial(draw, frame, meshes))
                 times.append(at)
                 entries.append(film_entry(number, at, said))
             if not faces.found:

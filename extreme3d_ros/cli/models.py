@@ -52,7 +52,7 @@ def _import(arguments) -> int:
 
 def _list(arguments) -> int:
     """`models list`."""
-    rows = [("name", "vertices", "triangles", "modes", "file")]
+    rows: list[tuple[str, ...]] = [("name", "vertices", "triangles", "modes", "file")]
     for path in _known():
         try:
             model = load_face_model(path)

@@ -19,7 +19,7 @@ from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import read_image
 from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.references.build import Entry, EntryMaker, Unfit, faults
-from extreme3d_ros.references.default import feature_of, keep_network, network_of
+from extreme3d_ros.references.default import keep_network, network_of
 from extreme3d_ros.references.gallery import Gallery, GalleryWriter
 from extreme3d_ros.references.identity import EmbeddingFeature, ShapeFeature
 from extreme3d_ros.references.manifest import MANIFEST
@@ -58,11 +58,11 @@ def _build(arguments) -> int:
                 keep_network(network, folder)
             writer.add(entry.skin, entry.direction, entry.feature)
         entered, in_all = len(writer) - before, len(writer)
-    why = ", ".join(f"{count} {reason}" for reason, count in turned_down.most_common())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in turned_down.most_common())
     if not entered:
-        raise NoFaceError(f"{arguments.images}: no clear face in its files ({why}); nothing was added to {folder}")
+        raise NoFaceError(f"{arguments.images}: no clear face in its files ({reasons}); nothing was added to {folder}")
     print(f"{folder}: {entered} faces entered, {in_all} in all")
-    print(f"turned down: {turned_down.total()}" + (f" ({why})" if why else ""))
+    print(f"turned down: {turned_down.total()}" + (f" ({reasons})" if reasons else ""))
     return 0
 
 
@@ -70,9 +70,8 @@ def _feature(network: Path | None, folder: Path, append: bool, model: FaceModel)
     """That of the named network, or of the gallery that is to grow, or else the shape's. Raises ModelFileError."""
     if network:
         return EmbeddingFeature(network)
-    if append and (folder / MANIFEST).exists():
-        return feature_of(Gallery(folder), model)
-    return ShapeFeature(model)
+    growing = append and (folder / MANIFEST).exists()
+    return (network_of(Gallery(folder)) if growing else None) or ShapeFeature(model)
 
 
 class _Observer:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -265,15 +266,17 @@ def _leave_results(watcher: Watcher, out: Path, table: str, model: FaceModel) ->
 
 def _save_ply(watcher: Watcher) -> Path:
     import rclpy
+    from rclpy.client import Client
     from std_srvs.srv import Trigger
 
-    client = watcher.node.create_client(Trigger, f"{NAMESPACE}/save_ply")
+    client: Client = watcher.node.create_client(Trigger, f"{NAMESPACE}/save_ply")
     client.wait_for_service(5.0)
     future = client.call_async(Trigger.Request())
     rclpy.spin_until_future_complete(watcher.node, future, timeout_sec=30.0)
-    if not future.done() or not future.result().success:
-        raise InputError(f"the mesh was not saved: {future.result().message if future.done() else 'no answer'}")
-    return Path(future.result().message)
+    answer = future.result()
+    if answer is None or not answer.success:
+        raise InputError(f"the mesh was not saved: {answer.message if answer else 'no answer'}")
+    return Path(answer.message)
 
 
 def _figure(watcher: Watcher, ply: Path, model: FaceModel) -> np.ndarray:
@@ -284,8 +287,10 @@ def _figure(watcher: Watcher, ply: Path, model: FaceModel) -> np.ndarray:
     from extreme3d_ros.messages.observation import TOPICS, messages_to_observation
     from extreme3d_ros.output.figure import figure
 
+    if watcher.observation is None:
+        raise InputError("no figure: no observation came whole; look for lost messages in the table")
     messages = {topic: deserialize_message(data, TOPICS[topic]) for topic, data in watcher.observation.items()}
     seen = messages_to_observation(messages)
-    loaded = trimesh.load(ply, process=False)
+    loaded: Any = trimesh.load(ply, process=False)  # of a PLY file a Trimesh with colours
     mesh = (loaded.vertices, loaded.faces, loaded.visual.vertex_colors[:, :3])
     return figure(seen.crop, seen.foundation, seen.layers, mesh, model.faces)

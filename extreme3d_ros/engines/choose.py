@@ -45,9 +45,9 @@ class Engines:
         self,
         device: str = "auto",
         precision: str = "fp32",
-        log: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], object] = lambda line: None,
         wait: bool = True,
-        warn: Callable[[str], None] | None = None,
+        warn: Callable[[str], object] | None = None,
         machine: Machine | None = None,
     ):
         """log, warn: are told, in lines, what happens and what goes wrong (warn: by default log). wait: False has ONNX

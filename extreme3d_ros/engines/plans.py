@@ -66,7 +66,7 @@ class Plan:
 class Plans:
     """The plans in a folder. log: told, in lines, what is built, waited for, broken or thrown away."""
 
-    def __init__(self, folder: Path | None = None, log: Callable[[str], None] = lambda line: None):
+    def __init__(self, folder: Path | None = None, log: Callable[[str], object] = lambda line: None):
         self._folder, self._log = Path(folder or plans_folder()), log
 
     def get(

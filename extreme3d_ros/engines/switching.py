@@ -16,7 +16,7 @@ class SwitchingEngine:
     degraded: why it isn't the one that was wanted; empty while it is.
     """
 
-    def __init__(self, engine: Engine, spare: Callable[[], Engine], warn: Callable[[str], None], degraded: str = ""):
+    def __init__(self, engine: Engine, spare: Callable[[], Engine], warn: Callable[[str], object], degraded: str = ""):
         """spare: makes the engine that takes over where this one fails; warn: told so, in one line."""
         self._engine, self._spare, self._warn, self._lock = engine, spare, warn, Lock()
         self.degraded = degraded

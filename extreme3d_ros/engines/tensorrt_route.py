@@ -33,7 +33,7 @@ class TensorRTRoute:
     gpu: Gpu
     plans: Plans
     precision: str
-    log: Callable[[str], None]
+    log: Callable[[str], object]
     run: Callable[..., TensorRTEngine] = TensorRTEngine
     build: Callable[..., bytes] = build_plan
     stopped: Callable[[], bool] = lambda: False

@@ -110,7 +110,7 @@ class Recording:
         data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
         try:
             self._file.seek(0, os.SEEK_END)
-            self._file.write(data)
+            self._file.write(data.data)
             self._file.flush()
         except OSError as error:
             raise InputError(f"cannot record to {tempfile.gettempdir()}: {error.strerror}; make room there") from error

@@ -32,7 +32,7 @@ class CdrWriter:
         self.put("I", len(rows))
         if len(rows):  # an empty sequence isn't padded for the members it lacks
             self._align(rows.itemsize)
-            self._add(memoryview(np.ascontiguousarray(rows, rows.dtype.newbyteorder("<"))).cast("B"))
+            self._add(np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).data.cast("B"))
 
     def message(self) -> bytes:
         """All that was written."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -54,7 +55,7 @@ def observation_to_messages(seen: Observation, header: Header) -> dict[str, Call
     }
 
 
-def messages_to_observation(messages: Mapping[str, object], face: str = "") -> Received:
+def messages_to_observation(messages: Mapping[str, Any], face: str = "") -> Received:
     """The observation in one message of each of TOPICS, of the face of that id. Raises InputError where they make none.
 
     The camera's own image isn't among them, so the crop's place in it is unknown: crop_to_image is the identity.

@@ -17,36 +17,31 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from std_srvs.srv import Trigger
-from visualization_msgs.msg import Marker
 
 from extreme3d_ros.errors import InputError
-from extreme3d_ros.messages.images import layer_to_image
-from extreme3d_ros.messages.marker import MarkerWriter, delete_marker
 from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.face_stream import FaceStream, FaceStreams, Finished
-from extreme3d_ros.nodes.face_topics import FaceTopics
 from extreme3d_ros.nodes.humans import below_ids
 from extreme3d_ros.nodes.latency import lateness
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
+from extreme3d_ros.nodes.mesh_outlets import MeshOutlets
 from extreme3d_ros.nodes.mesh_saving import MeshSaving
 from extreme3d_ros.nodes.parameters import COMPLETION_NODE as SETTINGS
-from extreme3d_ros.nodes.qos import MESH, OBSERVATION
 from extreme3d_ros.nodes.topic_inlet import TopicInlet
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of
 from extreme3d_ros.records import Completed, Layers
 
-ENGINE = "soft symmetry, cpu"
+if TYPE_CHECKING:
+    from extreme3d_ros.pipeline import Completion
 
-#: What is published of each face.
-KINDS = {"mesh": (Marker, MESH), "bump_map_filled": (Image, OBSERVATION)}
+ENGINE = "soft symmetry, cpu"
 
 #: Seconds between two looks at who subscribes, which faces there are, and which are lost.
 _LOOK_PERIOD = 0.1
@@ -55,7 +50,7 @@ _LOOK_PERIOD = 0.1
 _MUCH_HIDDEN, _HOLES_TOLD_EVERY = 1 / 3, 10.0
 
 
-def make_completion(profile: str, model_path: str, references: str, zipped: bool = False):
+def make_completion(profile: str, model_path: str, references: str, zipped: bool = False) -> tuple[Completion, int]:
     """Completion with the face model of a file (empty: the profile's) and the references of a folder (`references_of`),
     and the number of that model's vertices."""
     # Imported here, not above: this takes seconds, and what is missing shall be told by a node that lives.
@@ -66,40 +61,47 @@ def make_completion(profile: str, model_path: str, references: str, zipped: bool
     return Completion(model, references_of(references, model.name), zipped), len(model.mean)
 
 
-class CompletionNode(ManagedNode):
+@dataclass(frozen=True)
+class _Loaded:
+    """What the configured node works with. vertices: of its face model."""
+
+    completion: Completion
+    vertices: int
+    outlets: MeshOutlets
+
+    def close(self) -> None:
+        self.outlets.close()
+
+
+class CompletionNode(ManagedNode[_Loaded]):
     """Finishes the newest observation of each face that arrived whole, and shows it."""
 
     def __init__(self, make: Callable = make_completion, make_inlet: Callable = TopicInlet):
         """make_inlet: of this node, of where the faces' own topics lie, and of what takes an observation."""
         super().__init__("completion_node", SETTINGS)
         self._make, self._make_inlet = make, make_inlet
-        self._completion = None
-        self._base: FaceTopics | None = None
-        self._inputs = []  # its subscriptions are the inlet's
-        self._write_marker = MarkerWriter()
+        self._finished: Finished | None = None  # the last one of the chosen face
         self._busy = threading.Lock()  # held by the worker while it finishes and shows a mesh
         self._saving = MeshSaving(self.settings)
         # A group of its own: while it waits for a mesh, the callbacks that bring one go on.
         group = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "save_ply", self._save_ply, callback_group=group)
 
-    def load(self) -> None:
+    def load(self) -> _Loaded:
         start = time.monotonic()
         chosen = (self.settings[name] for name in ("profile", "face_model", "references", "zipped"))
-        self._completion, self._vertices = self._make(*chosen)
+        completion, vertices = self._make(*chosen)
         self.get_logger().info(f"loaded {ENGINE} in {time.monotonic() - start:.1f} s")
-        self._base = FaceTopics(self, KINDS)
-        self._finished: Finished | None = None  # the last one of the chosen face
+        return _Loaded(completion, vertices, MeshOutlets(self))
 
     def unload(self) -> None:
-        if self._base is not None:
-            self._base.close()
-        self._completion = self._base = self._finished = None
+        super().unload()
+        self._finished = None
 
     def start(self) -> None:
         where = below_ids(self.settings["ros4hri"])
         self._inlet = self._make_inlet(self, where, self._take)
-        self._streams = FaceStreams(lambda face: FaceTopics(self, KINDS if face else {}, f"{where}/{face}"))
+        self._streams = FaceStreams(lambda face: self.loaded.outlets.below(where, face))
         self._streams.follow([""], "")
         self._worker = NewestWorker(lambda item: self.attempt(lambda: self._work(*item)), "completion")
         self._watch = self.create_timer(_LOOK_PERIOD, self._look, clock=STEADY)
@@ -115,7 +117,7 @@ class CompletionNode(ManagedNode):
 
     def health(self) -> tuple[bytes, str, dict[str, object]]:
         streams = self._streams.values()
-        values = {
+        values: dict[str, object] = {
             "engine": ENGINE,
             "frames_in": self.statistics["observations"],
             "dropped": self._worker.dropped + self._inlet.dropped,
@@ -161,8 +163,7 @@ class CompletionNode(ManagedNode):
     def _end(self, stream: FaceStream) -> None:
         self._set_open(stream, False)
         self._delete(stream)
-        last = stream.finished
-        stream.topics.close({"mesh": delete_marker(last.header, stream.number)} if last else None)
+        self.loaded.outlets.end(stream)
 
     def _set_open(self, stream: FaceStream, wanted: bool) -> None:
         if wanted == stream.open:
@@ -191,15 +192,15 @@ class CompletionNode(ManagedNode):
 
     def _finish(self, stream: FaceStream, received: Received) -> Finished:
         """Runs completion; for the holder of `_busy`."""
-        vertices = len(received.foundation.vertices)
-        if vertices != self._vertices:
+        loaded, vertices = self.loaded, len(received.foundation.vertices)
+        if vertices != loaded.vertices:
             raise InputError(
-                f"the foundation has {vertices} vertices, this node's face model {self._vertices}; "
+                f"the foundation has {vertices} vertices, this node's face model {loaded.vertices}; "
                 "give parameters profile and face_model of face_node and completion_node the same values"
             )
         stream.meet(received.id)
         person = stream.person if self.settings["remember_person"] else None
-        completed = self._completion(received.crop, received.foundation, received.layers, person)
+        completed = loaded.completion(received.crop, received.foundation, received.layers, person)
         self._tell_of_holes(received.layers, completed)
         stream.finished, stream.current = Finished(received.header, completed, stream.face), True
         if self._is_chosen(stream):
@@ -207,15 +208,10 @@ class CompletionNode(ManagedNode):
         return stream.finished
 
     def _show(self, stream: FaceStream, finished: Finished) -> None:
-        header, completed, coloring = finished.header, finished.completed, self.settings["coloring"]
-        bump = cache(lambda: layer_to_image(completed.bump, header))
-        mesh = cache(lambda: self._write_marker(completed.mesh, header, coloring, stream.number))
-        if self._is_chosen(stream):
-            self._base.publish("bump_map_filled", bump)
-        stream.topics.publish("bump_map_filled", bump)
+        outlets = self.loaded.outlets
+        outlets.publish_bump(stream, finished, self._is_chosen(stream))
         if not self._lost(stream):
-            shown = [topics.publish("mesh", mesh) for topics in (self._base, stream.topics)]
-            stream.shown = header if any(shown) else stream.shown
+            outlets.show(stream, finished, self.settings["coloring"])
 
     def _tell_of_holes(self, layers: Layers, completed: Completed) -> None:
         if completed.filled_from.get("none") == 1 and layers.occluded_fraction > _MUCH_HIDDEN:
@@ -226,9 +222,10 @@ class CompletionNode(ManagedNode):
         return stream is self._streams.of(self._inlet.chosen)
 
     def _wanted(self, stream: FaceStream) -> bool:
-        if self._base.watched("mesh") or self.settings["save_every_mesh"] or stream.topics.watched():
+        outlets = self.loaded.outlets
+        if outlets.watched("mesh") or self.settings["save_every_mesh"] or stream.topics.watched():
             return True
-        return (self._base.watched() or self._saving.asked) and self._is_chosen(stream)
+        return (outlets.watched() or self._saving.asked) and self._is_chosen(stream)
 
     def _lost(self, stream: FaceStream) -> bool:
         return stream.lost(self.get_clock().now(), self.settings["lost_after"])
@@ -242,16 +239,11 @@ class CompletionNode(ManagedNode):
                 stream.person.forget()
 
     def _delete(self, stream: FaceStream) -> None:
-        """Takes the mesh off the screens that show it."""
         with self._busy:  # else a mesh under way could come after its own deletion
-            if stream.shown is not None and self.context.ok():
-                header = Header(stamp=self.get_clock().now().to_msg(), frame_id=stream.shown.frame_id)
-                for topics in (self._base, stream.topics):
-                    topics.publish("mesh", lambda: delete_marker(header, stream.number))
-            stream.shown = None
+            self.loaded.outlets.delete(stream)
 
     async def _save_ply(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._completion is None:
+        if self._loaded is None:
             response.message = "completion_node is not configured; see its log"
             return response
         stream = self._streams.of(self._inlet.chosen) if self._phase == "active" else None

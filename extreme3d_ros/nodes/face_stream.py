@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rclpy.time import Time
@@ -71,7 +71,7 @@ class FaceStreams(Mapping[str, FaceStream]):
     def __getitem__(self, face: str) -> FaceStream:
         return self._streams[face]
 
-    def __iter__(self) -> Iterable[str]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._streams)
 
     def __len__(self) -> int:

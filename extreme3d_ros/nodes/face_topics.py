@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 
 #: By topic its type and quality of service.
@@ -21,8 +23,8 @@ class FaceTopics:
     node's as long as it is configured and rest with it."""
 
     def __init__(self, node: LifecycleNode, kinds: Kinds, below: str = ""):
-        managed = node.create_lifecycle_publisher, node.destroy_lifecycle_publisher
-        make, self._destroy = (node.create_publisher, node.destroy_publisher) if below else managed
+        make: Callable[..., Publisher] = node.create_publisher if below else node.create_lifecycle_publisher
+        self._destroy: Callable[[Any], object] = node.destroy_publisher if below else node.destroy_lifecycle_publisher
         prefix = f"{below}/" if below else ""
         self._node, self._lock = node, threading.Lock()
         self._publishers = {topic: make(kind, prefix + topic, qos) for topic, (kind, qos) in kinds.items()}

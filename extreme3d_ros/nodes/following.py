@@ -11,7 +11,7 @@ from extreme3d_ros.nodes.humans import TrackedFaces, check_installed
 from extreme3d_ros.nodes.managed import ManagedNode
 from extreme3d_ros.nodes.qos import FACE_ID
 from extreme3d_ros.nodes.window import face_in
-from extreme3d_ros.records import Face, Frame
+from extreme3d_ros.records import Frame, Tracked
 
 if TYPE_CHECKING:  # importing it takes seconds
     from extreme3d_ros.live import LivePath
@@ -71,20 +71,19 @@ class Following:
         """A line where nobody tracks faces though it was asked for; else empty."""
         return self._tracked.state if self._tracked and not self._tracked.found else ""
 
-    def find(self, live: LivePath, frame: Frame, stamp: float) -> list[tuple[str, Face]]:
-        """Ids and places of the faces at work in a frame of that stamp, seconds; `chosen` then says which one the base
-        topics show."""
+    def find(self, live: LivePath, frame: Frame, stamp: float) -> list[Tracked]:
+        """The faces at work in a frame of that stamp, seconds; `chosen` then says which one the base topics show."""
         if self._tracked:
             regions = self._tracked.at(stamp)
             live.forget_all_but(self._tracked.ids)
             found = [(face, face_in(live.detection, frame.image, roi)) for face, roi in regions.items()]
             self._choose(self._tracked.chosen)
-            return [(face, place) for face, place in found if place is not None]
-        found = live.track(frame, stamp, self._most())
-        self._choose(found[0].id if found else "")
-        self._at_work = (self._at_work | {each.id for each in found}) & set(live.known)
+            return [Tracked(face, place) for face, place in found if place is not None]
+        tracked = live.track(frame, stamp, self._most())
+        self._choose(tracked[0].id if tracked else "")
+        self._at_work = (self._at_work | {each.id for each in tracked}) & set(live.known)
         self._known(self._at_work if self._most() > 1 else ())
-        return [(each.id, each.face) for each in found]
+        return tracked
 
     def _most(self) -> int:
         return self._node.settings["max_faces"]

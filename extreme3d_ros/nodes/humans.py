@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.humans import FACES, IdsList, Roi, RoiMessage, at_work, check_id, message_to_roi
@@ -53,7 +54,7 @@ class TrackedFaces:
     def __init__(self, node: ManagedNode, most: Callable[[], int], changed: Callable[[list[str]], None]):
         self._node, self._most, self._changed = node, most, changed
         self._regions: dict[str, Roi] = {}
-        self._inputs: dict[str, object] = {}
+        self._inputs: dict[str, Subscription] = {}
         self._ours: dict[str, Roi] = {}  # the chosen one first; replaced as a whole: the worker reads it
         self._tracked = node.create_subscription(IdsList, f"{FACES}/tracked", self._take_ids, _NEWEST)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -13,6 +14,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.timer import Timer
 
 from extreme3d_ros.errors import Extreme3DError, InputError
 from extreme3d_ros.messages.diagnostics import diagnostic_array
@@ -20,6 +22,7 @@ from extreme3d_ros.nodes.memory import keep_one_heap
 from extreme3d_ros.nodes.settings import Setting, Settings
 from extreme3d_ros.nodes.statistics import Statistics
 from extreme3d_ros.nodes.transport import make_room
+from extreme3d_ros.nodes.worker import NewestWorker
 
 AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
 
@@ -30,38 +33,60 @@ THROTTLE = 5.0
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 
 
-class ManagedNode(LifecycleNode):
+class Closable(Protocol):
+    """Holds what must be given back."""
+
+    def close(self) -> None:
+        """Gives it back."""
+
+
+Loaded = TypeVar("Loaded", bound=Closable)
+
+
+class ManagedNode(LifecycleNode, Generic[Loaded]):
     """A lifecycle node that loads on configure, works while active, and says once a second how it fares.
 
-    Nodes define `load`, `start`, `unload` and `health`. A load that fails leaves the node unconfigured with one
-    line in the log; it can be configured again once the cause is mended.
+    Nodes define `load`, `start` and `health`. A load that fails leaves the node unconfigured with one line in the log;
+    it can be configured again once the cause is mended.
     """
+
+    _watch: Timer
+    _worker: NewestWorker
 
     def __init__(self, name: str, settings: Sequence[Setting]):
         super().__init__(name)
+        self._loaded: Loaded | None = None
         self.settings = Settings(self, [*settings, AUTOSTART])
         self.statistics = Statistics()
         self._phase, self._trouble = "unconfigured", ""
         self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._report, clock=STEADY)
 
-    def load(self) -> None:
-        """Reads the parameters, loads models, makes publishers. May raise."""
+    @property
+    def loaded(self) -> Loaded:
+        """What `load` made, while the node is configured."""
+        if self._loaded is None:
+            raise RuntimeError(f"{self.get_name()} is not configured")
+        return self._loaded
+
+    def load(self) -> Loaded:
+        """Reads the parameters, loads models, makes publishers. May raise; then nothing of it is left."""
+        raise NotImplementedError
 
     def start(self) -> None:
-        """Begins to work: makes `_inputs` (subscriptions), a `_worker` for what they bring, and a timer `_watch`."""
+        """Begins to work: makes a `_worker`, what gives it work, and a timer `_watch`."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Ends all that `start` began."""
+        """Ends `_watch` and `_worker`; a node first ends what gives it work."""
         self.destroy_timer(self._watch)
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
-        self._inputs = []
         self._worker.close()
 
     def unload(self) -> None:
-        """Frees all that `load` made, also where it failed half-way."""
+        """Frees what `load` made; nothing happens the second time."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            loaded.close()
 
     def health(self) -> tuple[bytes, str, dict[str, object]]:
         """Level, one line and values for the diagnostics of the active node."""
@@ -86,11 +111,10 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
-            self.load()
+            self._loaded = self.load()
         except Exception as error:  # a broken installation too leaves a node that can tell so
             self._trouble = str(error) if isinstance(error, Extreme3DError) else f"cannot be configured: {error!r}"
             self.get_logger().error(self._trouble)
-            self.unload()
             return TransitionCallbackReturn.FAILURE
         self._phase, self._trouble, self.settings.fixed = "inactive", "", True
         return super().on_configure(state)

@@ -21,7 +21,7 @@ class MeshSaving:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._files = MeshFiles()
-        self._waiting: Future | None = None
+        self._waiting: Future[None] | None = None
         self._until = 0.0
 
     @property
@@ -32,7 +32,8 @@ class MeshSaving:
     async def next(self) -> None:
         """Waits for the next mesh, or until it is given up."""
         self._until = time.monotonic() + _PATIENCE
-        self._waiting = waiting = Future()
+        waiting: Future[None] = Future()
+        self._waiting = waiting  # another thread may end it before it is waited for
         await waiting
 
     def answer(self) -> None:

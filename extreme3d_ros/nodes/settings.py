@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -41,7 +42,7 @@ class Setting:
             descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
         return descriptor
 
-    def read(self, value: object) -> Value:
+    def read(self, value: Any) -> Value:
         """A parameter's value in the type of the default. Raises InputError where it isn't one or is out of bounds."""
         accepted = {float: (float, int), str: (str, int)}.get(type(self.default), (type(self.default),))
         if type(value) not in accepted:
@@ -77,7 +78,8 @@ class Settings:
             setting.read(node.declare_parameter(setting.name, setting.default, setting.descriptor()).value)
         node.add_on_set_parameters_callback(self._check)
 
-    def __getitem__(self, name: str) -> Value:
+    def __getitem__(self, name: str) -> Any:
+        """A parameter's value now, in the type of its default."""
         return self._settings[name].read(self._node.get_parameter(name).value)
 
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:

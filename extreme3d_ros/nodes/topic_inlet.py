@@ -7,6 +7,7 @@ from functools import partial
 
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from std_msgs.msg import String
 
 from extreme3d_ros.messages.observation import TOPICS, Received, messages_to_observation
@@ -29,8 +30,8 @@ class TopicInlet:
     def __init__(self, node: Node, where: str, take: Take):
         self.chosen = ""
         self._node, self._where, self._take = node, where, take
-        self._faces: dict[str, tuple[StampSynchronizer, list]] = {}
-        self._id = None
+        self._faces: dict[str, tuple[StampSynchronizer, list[Subscription]]] = {}
+        self._id: Subscription | None = None
         self._dropped = 0
 
     @property
@@ -67,7 +68,7 @@ class TopicInlet:
         self._dropped += synchronizer.dropped
         for subscription in inputs:
             self._node.destroy_subscription(subscription)
-        if not self._faces:
+        if self._id is not None and not self._faces:
             self._node.destroy_subscription(self._id)
             self._id, self.chosen = None, ""
 

@@ -21,7 +21,8 @@ class FaceTrack:
         self._shapes = ShapeSequence()
         self._numbers: list[int] = []
         self._poses: list[tuple[np.ndarray, np.ndarray]] = []
-        self._colors: np.ndarray | None = None  # sum of colours, each times its weight, and the sum of weights
+        # (N, 4) sum of colours, each times its weight, and the sum of weights; (T, 3)
+        self._colors, self._faces = np.zeros((1, 4), np.float32), np.zeros((0, 3), np.int32)
 
     def add(self, number: int, mesh: FaceMesh, foundation: Foundation) -> None:
         """number: of the film's frame; mesh: in the camera's frame."""
@@ -29,13 +30,15 @@ class FaceTrack:
         self._numbers.append(number)
         self._poses.append((foundation.R, foundation.t))
         weight = np.where(mesh.seen, 1.0, _UNSEEN)[:, None].astype(np.float32)
-        colors = np.concatenate([mesh.colors * weight, weight], axis=1)
-        self._colors = colors if self._colors is None else self._colors + colors
+        self._colors = self._colors + np.concatenate([mesh.colors * weight, weight], axis=1)
         self._faces = mesh.faces
 
     def moving_face(self, tolerance: float, most: int) -> MovingFace:
-        """All of it; its form to within tolerance, metres rms, if so many shapes suffice."""
-        R, t = (np.stack(values) for values in zip(*self._poses))
+        """All of it; its form to within tolerance, metres rms, if so many shapes suffice.
+
+        Raises ValueError where no mesh was added.
+        """
         shapes = self._shapes.shapes(tolerance, most)
+        R, t = (np.stack(values) for values in zip(*self._poses))
         colors = self._colors[:, :3] / self._colors[:, 3:]
         return MovingFace(self._name, shapes, self._faces, colors, np.array(self._numbers), R, t)

@@ -8,6 +8,7 @@ camera's optical frame turned by half about x, and the film's camera stands at i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -77,7 +78,7 @@ def _add_node(glb: Glb, face: MovingFace) -> int:
         "indices": glb.accessor(_indices(face.faces, len(shapes.base)), INDICES),
         "material": 0,
     }
-    mesh = {"primitives": [primitive]}
+    mesh: dict[str, Any] = {"primitives": [primitive]}
     if len(shapes.targets):
         primitive["targets"] = [_target(glb, target, face, normals) for target in shapes.targets]
         mesh["weights"] = shapes.weights[0].tolist()

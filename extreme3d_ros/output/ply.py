@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import trimesh
+from trimesh.exchange.ply import export_ply
 
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.records import FaceMesh
@@ -13,4 +14,4 @@ from extreme3d_ros.records import FaceMesh
 def write_ply(mesh: FaceMesh, path: str | Path) -> Path:
     """Writes a mesh, metres, and returns the path. Raises InputError where it can't be written."""
     geometry = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=mesh.colors, process=False)
-    return write_bytes(path, geometry.export(file_type="ply", encoding="binary", vertex_normal=False))
+    return write_bytes(path, export_ply(geometry, encoding="binary", vertex_normal=False))

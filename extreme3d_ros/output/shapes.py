@@ -33,9 +33,9 @@ class ShapeSequence:
     """Takes shapes (N, 3) of one mesh, metres, one by one. Holds 64 of them at most, 30 MB of the finished mesh."""
 
     def __init__(self):
-        self._first: np.ndarray | None = None
+        self._first = np.zeros(0, np.float32)  # (3 N,)
         self._waiting: list[np.ndarray] = []
-        self._basis: np.ndarray | None = None  # (R, 3 N) orthonormal rows
+        self._basis = np.zeros((0, 0), np.float32)  # (R, 3 N) orthonormal rows
         self._coordinates = np.zeros((0, 0))  # (F, R)
         self._lost = 0.0  # squared distance of what went, over all shapes
 
@@ -45,7 +45,7 @@ class ShapeSequence:
     def add(self, vertices: np.ndarray) -> None:
         """The next shape."""
         flat = np.asarray(vertices, np.float32).reshape(-1)
-        if self._first is None:
+        if not len(self):
             self._first = flat.copy()
             self._basis = np.zeros((0, len(flat)), np.float32)
         self._waiting.append(flat - self._first)
@@ -53,7 +53,12 @@ class ShapeSequence:
             self._merge()
 
     def shapes(self, tolerance: float, most: int) -> Shapes:
-        """As few targets as keep the error within tolerance, metres, but at most so many."""
+        """As few targets as keep the error within tolerance, metres, but at most so many.
+
+        Raises ValueError where there is no shape yet.
+        """
+        if not len(self):
+            raise ValueError("no shape was added")
         self._merge()
         count, vertices = len(self), len(self._first) // 3
         mean = self._coordinates.mean(0)

@@ -36,8 +36,8 @@ def video_file(path: str | Path, rate: float, width: int, height: int) -> Iterat
     Raises InputError where the video can't be written.
     """
     with placed_when_whole(path) as temporary:
-        writer = _h264(_ffmpeg(), temporary, rate, width, height) if _ffmpeg() else _vp8(temporary, rate, width, height)
-        with writer as show:
+        ffmpeg, about = _ffmpeg(), (temporary, rate, width, height)
+        with _h264(ffmpeg, *about) if ffmpeg else _vp8(*about) as show:
             yield show
         with native_stderr_silenced():  # neither writer tells of a full disk
             whole = cv2.VideoCapture(str(temporary)).isOpened()
@@ -56,10 +56,12 @@ def _h264(ffmpeg: str, path: Path, rate: float, width: int, height: int) -> Iter
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
+        frames_in, errors_out = process.stdin, process.stderr
+        assert frames_in is not None and errors_out is not None, "both are pipes"
         try:
-            yield lambda image: process.stdin.write(np.ascontiguousarray(image))
+            yield lambda image: frames_in.write(np.ascontiguousarray(image).data)
         except BrokenPipeError as error:
-            said = process.stderr.read().decode(errors="replace").strip().splitlines()
+            said = errors_out.read().decode(errors="replace").strip().splitlines()
             raise InputError(f"cannot write {path.name}: ffmpeg says {said[-1] if said else 'nothing'}") from error
         except BaseException:
             process.kill()
@@ -69,7 +71,7 @@ def _h264(ffmpeg: str, path: Path, rate: float, width: int, height: int) -> Iter
 @contextmanager
 def _vp8(path: Path, rate: float, width: int, height: int) -> Iterator[Show]:
     with native_stderr_silenced():  # OpenCV tells of a tag that WebM does not need
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), rate, (width, height))
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), rate, (width, height))
     try:
         if not writer.isOpened():
             raise InputError("no video can be written: this OpenCV has no VP8, and there is no ffmpeg; install ffmpeg")

@@ -8,13 +8,12 @@ boxes.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from string import ascii_lowercase
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from extreme3d_ros.records import Face
+from extreme3d_ros.records import Tracked
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid
 from extreme3d_ros.tracking.appearance import Look, look_at
@@ -30,16 +29,14 @@ _COVERED = 0.5
 _NEVER = 1e3
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """A face of a frame. id: whose it is, five lower-case letters (REP-155)."""
-
-    id: str
-    face: Face
-
-
 class Tracker:
     """Faces of successive frames of one camera."""
+
+    _stamp: float | None
+    _present: list[Person]
+    _missing: list[Person]
+    _watch: Watch
+    _choice: Choice
 
     def __init__(self, detection: Detection):
         self._detection = detection
@@ -68,9 +65,7 @@ class Tracker:
         return [Tracked(each, faces[each]) for each in self._choice(sizes, stamp, max_faces)]
 
     def _forget(self) -> None:
-        self._stamp: float | None = None
-        self._present: list[Person] = []
-        self._missing: list[Person] = []
+        self._stamp, self._present, self._missing = None, [], []
         self._watch, self._choice = Watch(self._detection), Choice()
 
     def _deal(self, sightings: list[Sighting], looks: list[Look], stamp: float) -> None:

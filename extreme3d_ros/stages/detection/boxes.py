@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -31,7 +32,8 @@ class Box:
     def region(self) -> Region:
         """What the mesh network wants to see: the box half as large again, turned until the eyes are level."""
         across = self.points[1] - self.points[0]
-        return Region(*map(float, self.centre), 1.5 * self.side, float(np.arctan2(across[1], across[0])))
+        x, y = map(float, self.centre)
+        return Region(x, y, 1.5 * self.side, float(np.arctan2(across[1], across[0])))
 
     def same_place(self, other: Box) -> bool:
         """Whether two boxes may be of one face: near, and of similar size."""
@@ -90,7 +92,7 @@ def _grid(cells: int, each: int) -> np.ndarray:
     return np.repeat(np.column_stack([x.ravel(), y.ravel()]), each, axis=0) / cells + 0.5 / cells
 
 
-def _merged(values: np.ndarray, scores: np.ndarray):
+def _merged(values: np.ndarray, scores: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
     """(values (8, 2), score) of each face: boxes that overlap a better one, averaged by their scores."""
     left = np.argsort(-scores)
     while len(left):

@@ -8,7 +8,7 @@ taken: on most rendered heads turned 60 degrees and more that agreement goes wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +47,9 @@ class CarefulLook:
         mesh = self._mesh(image, around(points), closer=False)
         return self._judged(image, box_of(mesh.points[:, :2], mesh.presence), [lambda region: [region], _regions])
 
-    def _judged(self, image: Pyramid, box: Box, ways: list[Callable[[Region], Iterable[Region]]]):
+    def _judged(
+        self, image: Pyramid, box: Box, ways: list[Callable[[Region], Iterable[Region]]]
+    ) -> tuple[Mesh, float] | None:
         looks = [self._look(image, box, detect, distance) for detect in self._detectors for distance in _DISTANCES]
         score = sum(look.score for look in looks if look) / len(looks)
         if score < _MEAN_SCORE:
@@ -93,7 +95,7 @@ def _six(points: np.ndarray) -> np.ndarray:
     return points[_SIX, :2].mean(1)
 
 
-def _regions(region: Region):
+def _regions(region: Region) -> Iterator[Region]:
     """A region, smaller and larger, shifted to either side."""
     along = np.array([np.cos(region.angle), np.sin(region.angle)]) * region.side
     for side in _SIDES:

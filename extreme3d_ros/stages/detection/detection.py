@@ -110,8 +110,8 @@ class Detection:
         return _face(*looked) if looked else None
 
     def close(self) -> None:
-        """Frees the networks."""
-        self._short = self._full = self._mesh = self._careful = None
+        """Frees the networks; nothing else may be called afterwards."""
+        del self._short, self._full, self._mesh, self._careful
 
     def _easy(self, image: Pyramid, box: Box) -> Face | None:
         """The face of a box, or None where that is not plain to see.
@@ -161,8 +161,8 @@ class Detection:
 
 def _face(mesh: Mesh, score: float) -> Face:
     points = mesh.points[:, :2] - _TO_CORNER
-    low, extent = points.min(0), np.ptp(points, axis=0)
-    return Face((*map(float, low), *map(float, extent)), points, score)
+    (x, y), (w, h) = points.min(0).tolist(), np.ptp(points, axis=0).tolist()
+    return Face((x, y, w, h), points, score)
 
 
 def _agree(box: Box, points: np.ndarray, most: float) -> bool:

@@ -68,4 +68,5 @@ def around(points: np.ndarray, margin: float = _MARGIN) -> Region:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = points @ turn
     low, high = turned.min(0), turned.max(0)
-    return Region(*map(float, turn @ (low + high) / 2), margin * float((high - low).max()), angle)
+    x, y = map(float, turn @ (low + high) / 2)
+    return Region(x, y, margin * float((high - low).max()), angle)
