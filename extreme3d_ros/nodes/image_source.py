@@ -36,7 +36,13 @@ SETTINGS = [
         "an image, a folder of images, a video (shown over and over), a camera's number, or 'astronaut', the picture "
         "that comes with scikit-image",
     ),
-    Setting("rate", 0.0, "images a second; 0: as fast as a video or camera gives them, 15 of stills", limits=(0, 1000)),
+    Setting(
+        "rate",
+        0.0,
+        "images a second; 0: as fast as a video or camera gives them, 15 of stills",
+        limits=(0, 1000),
+        live=True,
+    ),
     Setting("frame_id", "camera", "frame of the images; REP-103 optical"),
     Setting("width", 0, "images are resized to this width; 0: as they are", limits=(0, 10_000)),
 ]
@@ -46,11 +52,11 @@ _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class ImageSource(Node):
-    """Sends images at a fixed rate. Raises InputError where the source can't be read."""
+    """Sends images at a steady rate. Raises InputError where the source can't be read."""
 
     def __init__(self):
         super().__init__("image_source")
-        settings = Settings(self, SETTINGS)
+        self._settings = settings = Settings(self, SETTINGS)
         self._images = images(settings["source"], settings["width"])
         self._image = next(self._images)
         self._frame_id = settings["frame_id"]
@@ -61,9 +67,16 @@ class ImageSource(Node):
         topic = self.resolve_topic_name("image_raw")
         self.get_logger().info(f"sending {settings['source']}, {width} x {height}, to {topic}")
         settings.fixed = True
-        self.create_timer(1 / (settings["rate"] or self._images.rate), self._send, clock=STEADY)
+        self._timer = self.create_timer(1 / self._rate, self._send, clock=STEADY)
+
+    @property
+    def _rate(self) -> float:
+        return self._settings["rate"] or self._images.rate
 
     def _send(self) -> None:
+        period = round(1e9 / self._rate)
+        if period != self._timer.timer_period_ns:
+            self._timer.timer_period_ns = period
         if self._image is not self._sent:  # a still image is serialized once
             self._sent = self._image
             height, width = self._image.shape[:2]
