@@ -1,5 +1,7 @@
 """Which publishers and subscribers the nodes suit, by their quality of service; without processes."""
 
+import itertools
+import os
 import time
 
 import numpy as np
@@ -59,8 +61,10 @@ class Nothing:
 class Graph:
     """Nodes of one process, and one that looks at them."""
 
+    _domains = itertools.count(1 + os.getpid() % 80)  # in each its own: nobody sees those of the test before
+
     def __init__(self):
-        rclpy.init()
+        rclpy.init(domain_id=next(self._domains))
         self._executor, self._nodes = SingleThreadedExecutor(), []
         self.looker = self.add(rclpy.create_node("looker"))
 
