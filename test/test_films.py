@@ -367,6 +367,17 @@ def test_of_a_camera_that_ends_by_itself_what_came_is_worked_on(make, camera):
     assert len(make([("anna",)] * 12, source="0", seconds=5).stamps) == 12
 
 
+def test_of_a_camera_that_is_unplugged_what_came_is_worked_on(make, camera, capsys):
+    def unplug(image):
+        if image.mean() == 80:
+            raise InputError("camera 0 gives no images any more")
+
+    camera.shows = unplug
+    cast = make([("anna",)] * 12, source="0", seconds=5)
+    assert len(cast.stamps) == 4 and camera.closed
+    assert "camera 0 gives no images any more; what was recorded until then is used" in capsys.readouterr().err
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

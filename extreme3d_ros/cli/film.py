@@ -79,18 +79,27 @@ class FilmReconstruction:
         return LivePath(self._fast)
 
     def _recorded(self, source: str) -> Recording:
-        """A camera's film, to --seconds or Ctrl-C."""
-        recording, seconds = Recording(), self._options.seconds
-        with until_interrupted() as interrupted, closing(Webcam(int(source))) as camera:
-            count = None if seconds is None else round(seconds * camera.rate)
-            start = None
+        """A camera's film, to --seconds or Ctrl-C; if the camera fails, what it gave until then."""
+        recording = Recording()
+        with closing(Webcam(int(source))) as camera:
+            try:
+                self._record(camera, recording)
+            except InputError as error:
+                if not recording.count:
+                    raise
+                tqdm.write(f"extreme3d: {error}; what was recorded until then is used", file=sys.stderr)
+        return recording
+
+    def _record(self, camera: Webcam, recording: Recording) -> None:
+        seconds, start = self._options.seconds, None
+        count = None if seconds is None else round(seconds * camera.rate)
+        with until_interrupted() as interrupted:
             for image in self._progress(camera, "recording; Ctrl-C ends it", count):
                 now = time.monotonic()
                 start = now if start is None else start
                 if interrupted() or (seconds is not None and now - start >= seconds):
-                    break
+                    return
                 recording.add(now, image)
-        return recording
 
     def _work(
         self,
