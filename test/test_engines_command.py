@@ -11,9 +11,10 @@ from engine_fakes import GPU, CudaDriver, fake_tensorrt, raising
 
 from extreme3d_ros.cli import engine_bench
 from extreme3d_ros.cli import engines as command
+from extreme3d_ros.cli.engine_samples import Samples
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.engines import OnnxEngine, OutOfGpuMemory, choose
-from extreme3d_ros.engines.catalogue import entries_path
+from extreme3d_ros.engines.catalogue import catalogue, entries_path
 from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import NoGpu
 from extreme3d_ros.engines.machine import Machine
@@ -230,6 +231,12 @@ class TestCheck:
         entries_path().write_text(ENTRY.format(name="double").replace(old, new))
         status, _, err = run(capsys, "check", "double", "--device", "cpu")
         assert status == expected and "double" in err and str(entries_path()) in err and err.count("\n") == 1
+
+    def test_they_are_shown_what_a_plan_of_fixed_sizes_takes(self):
+        samples = Samples()
+        for name in ("foundation", "bump"):
+            network = catalogue()[name]
+            assert {key: value.shape for key, value in samples(network).items()} == dict(network.shapes)
 
     def test_an_image_without_a_face(self, capsys, tmp_path):
         import cv2

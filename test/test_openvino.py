@@ -172,12 +172,17 @@ class TestEngines:
         assert engines.status()["bump"].degraded == "it does not load"
 
 
+def settled(named):
+    """An input's name and its sizes, None for those that are left open."""
+    return named[0], [size if isinstance(size, int) else None for size in named[1]]
+
+
 @needs_openvino
 class TestOpenVino:
     def test_what_a_network_is_told_as_by_onnx_runtime(self):
         for path in (BUMP, FOUNDATION):
             engine, reference = OpenVinoEngine(path), OnnxEngine(path)
-            assert list(engine.shapes.items()) == list(reference.shapes.items())
+            assert list(map(settled, engine.shapes.items())) == list(map(settled, reference.shapes.items()))
             assert (engine.outputs, engine.metadata) == (reference.outputs, reference.metadata)
 
     def test_what_runs_is_told(self):
