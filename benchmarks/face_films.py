@@ -1,10 +1,15 @@
-"""Rendered films of one person, all about them known: what a camera's next frames would show of a seed's head."""
+"""Rendered films of one person, all about them known: what a camera's next frames would show of a seed's head.
+
+    .venv/bin/python -m benchmarks.face_films FILM.avi
+"""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from training.face_model.activations import sample_activations
@@ -20,6 +25,8 @@ _SIZE, _NEAR = (480, 640), (0.45, 0.66)
 #: Seconds between two expressions that a talking face goes through, and their strength.
 _SYLLABLE, _STRENGTH = 0.4, 0.6
 _MOST_SYLLABLES = 64
+#: Frames a second of a film in a file.
+_RATE = 15
 #: Of the coded picture: a stop is a factor of two before it.
 _GAMMA = 2.2
 
@@ -231,3 +238,20 @@ def blinking(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
     """A still head that blinks once in 100 ms and once in 50 ms."""
     closed = {8 + n: blink for n, blink in enumerate((0.7, 1.0, 0.5))} | {16: 1.0}
     return [replace(i, blink=closed.get(n, 0.0)) for n, i in enumerate(still(count, yaw, rate))]
+
+
+def main() -> None:
+    """Writes a film of a talking head that turns while a hand passes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.face_films", description=main.__doc__)
+    parser.add_argument("film", help="a file that ends with .avi")
+    parser.add_argument("--seed", type=int, default=1_500_002, help="whose head (default 1500002)")
+    arguments = parser.parse_args()
+    films = Films()
+    writer = cv2.VideoWriter(arguments.film, cv2.VideoWriter_fourcc(*"MJPG"), _RATE, films.size)
+    for instant in sweep(round(3 * _RATE)):
+        writer.write(films.at(arguments.seed, instant).image)
+    writer.release()
+
+
+if __name__ == "__main__":
+    main()
