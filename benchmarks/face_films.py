@@ -1,6 +1,6 @@
 """Rendered films of one person, all about them known: what a camera's next frames would show of a seed's head.
 
-.venv/bin/python -m benchmarks.face_films FILM.avi
+Writes one: .venv/bin/python -m benchmarks.face_films FILM.avi
 """
 
 from __future__ import annotations
