@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.face_films import Films, Instant, frontal, still
+from benchmarks.film_records import keep
 from extreme3d_ros.camera import Camera
 
 #: Frames of a film, at so many a second.
@@ -55,10 +56,7 @@ class Shots:
     def __call__(self, seed: int, name: str, n: int) -> Iterator[Shot]:
         """The frames of a film of FILMS, of the n-th person."""
         path = self._folder / f"{seed}-{name}.npz"
-        if not path.exists():
-            part = path.with_suffix(".part.npz")
-            np.savez_compressed(part, **self._recorded(seed, FILMS[name](n)))
-            part.rename(path)
+        keep(path, lambda: self._recorded(seed, FILMS[name](n)))
         with np.load(path) as data:
             kept = {key: data[key] for key in (*_KEPT, "stamps", "K")}
         height, width = kept["image"].shape[1:3]

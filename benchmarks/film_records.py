@@ -78,6 +78,14 @@ class Film:
     views: list[View]
 
 
+def keep(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> None:
+    """Makes a file of arrays, whole or not at all, if it is not there."""
+    if not path.exists():
+        part = path.with_suffix(".part.npz")
+        np.savez_compressed(part, **make())
+        part.rename(path)
+
+
 class Recorder:
     """Films of seeds, from `folder` where they are there already."""
 
@@ -94,10 +102,7 @@ class Recorder:
     def __call__(self, seed: int, name: str, n: int) -> Film:
         """A film of FILMS, of the n-th person."""
         path = self._folder / f"{seed}-{name}.npz"
-        if not path.exists():
-            part = path.with_suffix(".part.npz")
-            np.savez(part, **self._recorded(seed, FILMS[name](n)))
-            part.rename(path)
+        keep(path, lambda: self._recorded(seed, FILMS[name](n)))
         with np.load(path) as data:
             found, instants = np.flatnonzero(data["found"]), FILMS[name](n)
             kept = {key: data[key] for key in _KEPT}

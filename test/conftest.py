@@ -6,6 +6,16 @@ settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 
+@pytest.fixture(scope="module")
+def detection():
+    """The real detector."""
+    from extreme3d_ros.stages.detection import Detection
+
+    found = Detection()
+    yield found
+    found.close()
+
+
 @pytest.fixture
 def listener():
     """A node that records what it subscribes to."""

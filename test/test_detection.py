@@ -5,19 +5,11 @@ import numpy as np
 import pytest
 
 from extreme3d_ros.face_model import load_face_model
-from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.boxes import full_range, short_range
 from extreme3d_ros.stages.detection.region import Pyramid, Region
 from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
 
 data = pytest.importorskip("skimage.data")
-
-
-@pytest.fixture(scope="module")
-def detection():
-    found = Detection()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

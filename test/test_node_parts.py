@@ -67,7 +67,8 @@ def test_the_synchronizer_is_bounded():
 # --- worker -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_worker_takes_the_newest_and_counts_the_rest():
+def worked(first, others, count, key):
+    """What a worker works on that is given `first`, and while it is at that the others; and how many it drops."""
     begun, go_on, done = threading.Event(), threading.Event(), []
 
     def work(item):
@@ -76,37 +77,25 @@ def test_the_worker_takes_the_newest_and_counts_the_rest():
         done.append(item)
 
     worker = NewestWorker(work, "test")
-    worker.give(0)
+    worker.give(first, key(first))
     assert begun.wait(5)
-    for item in range(1, 10):
-        worker.give(item)
+    for item in others:
+        worker.give(item, key(item))
     go_on.set()
     end = time.monotonic() + 5
-    while len(done) < 2 and time.monotonic() < end:
+    while len(done) < count and time.monotonic() < end:
         time.sleep(0.01)
     worker.close()
-    assert done == [0, 9] and worker.dropped == 8
+    return done, worker.dropped
+
+
+def test_the_worker_takes_the_newest_and_counts_the_rest():
+    assert worked(0, range(1, 10), 2, lambda item: "") == ([0, 9], 8)
 
 
 def test_keys_take_turns_and_overtake_only_themselves():
-    begun, go_on, done = threading.Event(), threading.Event(), []
-
-    def work(item):
-        begun.set()
-        go_on.wait(5)
-        done.append(item)
-
-    worker = NewestWorker(work, "test")
-    worker.give("a0", "a")
-    assert begun.wait(5)
-    for item in ("b1", "a1", "c1", "b2", "a2", "b3"):
-        worker.give(item, item[0])
-    go_on.set()
-    end = time.monotonic() + 5
-    while len(done) < 4 and time.monotonic() < end:
-        time.sleep(0.01)
-    worker.close()
-    assert done == ["a0", "b3", "a2", "c1"] and worker.dropped == 3
+    done, dropped = worked("a0", ("b1", "a1", "c1", "b2", "a2", "b3"), 4, lambda item: item[0])
+    assert done == ["a0", "b3", "a2", "c1"] and dropped == 3
 
 
 def test_a_closed_worker_has_ended():

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extreme3d_ros.records import Face
-from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid
 from extreme3d_ros.tracking import Tracker
 from extreme3d_ros.tracking.appearance import Memory, look_at
@@ -275,13 +274,6 @@ def test_light_and_white_balance_do_not_make_a_stranger(gain, balance):
     memory = Memory(look_at(Pyramid(image), points))
     other = look_at(Pyramid(show.image(z=(320,))), points)
     assert memory.unlike(look_at(Pyramid(lit), points)) < 0.18 < memory.unlike(other)
-
-
-@pytest.fixture(scope="module")
-def detection():
-    found = Detection()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+
+from extreme3d_ros.geometry.smoothing import rising
 
 #: Width of a bin of viewpoint, radians, and how many there are to either side of the frontal one: of yaw, of pitch.
 _BIN = np.radians(15.0)
@@ -70,7 +71,9 @@ class Person:
         seen = np.isfinite(skin)
         if not seen.any():
             return
-        new = _View(np.where(seen, skin, 0).astype(np.float32), _feathered(seen), np.array(direction), seen.mean())
+        new = _View(
+            np.where(seen, skin, 0).astype(np.float32), rising(seen, _FEATHER), np.array(direction), seen.mean()
+        )
         key = _bin_of(direction)
         old = self._views.get(key)
         if old is None:
@@ -116,15 +119,9 @@ def _bin_of(direction) -> tuple[int, int]:
     return int(yaw), int(pitch)
 
 
-def _feathered(seen) -> np.ndarray:
-    """Weights (S, S) float32 of a view: 0 where unseen, rising to 1 inside what is seen."""
-    depth = cv2.distanceTransform(seen.astype(np.uint8), cv2.DIST_L2, 3)
-    return np.minimum(depth / _FEATHER, 1)
-
-
 def _over(upper: _View, lower: _View) -> _View:
     """The upper view where it shows something, faded into the lower one where that goes on."""
     share = np.where(lower.weight > 0, upper.weight, (upper.weight > 0).astype(np.float32))
     skin = share * upper.skin + (1 - share) * lower.skin
-    weight = _feathered((upper.weight > 0) | (lower.weight > 0))
+    weight = rising((upper.weight > 0) | (lower.weight > 0), _FEATHER)
     return _View(skin, weight, upper.direction, upper.quality)

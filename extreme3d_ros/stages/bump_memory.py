@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numba import njit
 
 from extreme3d_ros.geometry.box import box_of
+from extreme3d_ros.geometry.smoothing import rising
 from extreme3d_ros.records import VISIBLE, Crop, Foundation, Layers, Surface
+from extreme3d_ros.stages.layers import FADE
 from extreme3d_ros.stages.unwrapping import Unwrapping
 
 #: N: frames over which the mean runs; half a second of a camera at 30 frames a second.
@@ -31,8 +32,6 @@ _MOVED = np.float32(2e-3)
 #: h: a height that is off by this leaves exp(-1) of the past, metres. Well inside a still face it scatters by a tenth
 #: of that.
 _JUMPED = np.float32(3e-4)
-#: Nearer to the end of the visible skin than this, crop pixels, heights count less: there the layers fade out.
-_EDGE = np.float32(8.0)
 
 
 class BumpMemory:
@@ -70,7 +69,7 @@ def _trust(visible: np.ndarray) -> np.ndarray:
     """(H, W) float32: 0 where unseen, rising to 1 inside the visible skin."""
     trust, part = np.zeros(visible.shape, np.float32), box_of(visible)
     if trust[part].size:
-        trust[part] = np.minimum(cv2.distanceTransform(visible[part].astype(np.uint8), cv2.DIST_L2, 3) / _EDGE, 1)
+        trust[part] = rising(visible[part], FADE)  # heights count less where the layers fade out
     return trust
 
 

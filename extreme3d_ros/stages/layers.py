@@ -13,7 +13,7 @@ import numpy as np
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.geometry.box import box_of
-from extreme3d_ros.geometry.smoothing import smooth_over
+from extreme3d_ros.geometry.smoothing import rising, smooth_over
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Layers, Surface
 from extreme3d_ros.stages.bump import ShapeFromShading
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK, BumpNetwork
@@ -29,7 +29,7 @@ _FINE, _SHARE = 20.0, np.float32(0.5)
 #: Side of the cells that so coarse a mean is made of, pixels (geometry/smoothing.py).
 _CELL = 4
 #: Width over which a bump fades out towards the end of the visible skin, crop pixels.
-_FADE = 8.0
+FADE = 8.0
 
 
 class NetworkLayers:
@@ -116,7 +116,7 @@ def layered(bump: np.ndarray, labels: np.ndarray) -> Layers:
     visible, faded = labels == VISIBLE, np.zeros(labels.shape, np.float32)
     part = box_of(visible)
     if faded[part].size:
-        t = np.minimum(cv2.distanceTransform(visible[part].astype(np.uint8), cv2.DIST_L2, 3) / _FADE, 1)
+        t = rising(visible[part], FADE)
         faded[part] = bump[part] * (t * t * (3 - 2 * t))
     return Layers(faded, _mask(labels), labels)
 
