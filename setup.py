@@ -49,7 +49,7 @@ setup(
         # another protobuf than MediaPipe.
         "importers": ["h5py>=3.8", "torch>=2.2", "onnx>=1.15,<1.23"],
         "training": ["torch>=2.2", "onnx>=1.15,<1.23"],
-        "dev": ["ruff==0.17.5", "mypy==2.4.1", "types-PyYAML", "types-tqdm"],
+        "dev": ["ruff==0.17.5", "mypy==2.4.1", "pytest-cov>=7", "types-PyYAML", "types-tqdm"],
     },
     entry_points={
         "console_scripts": [

@@ -1,17 +1,17 @@
 """Which solver wins at gradient-domain blending: ours, a sparse factorisation, conjugate gradients with the diagonal
 or with sine transforms of the hole's box as preconditioner.
 
-    .venv/bin/python -m benchmarks.blending
+    .venv/bin/python -m benchmarks.blending [--json]
 
 The iterative rivals are told the exact answer and stop as soon as their error is below 0.001 of the donor's range;
-ours stops by its own estimate. Times are the CPU's, on one core, so that other processes lengthen them little.
+ours stops by its own estimate. Times are the processor's, the solvers taking turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
+from benchmarks.clocks import milliseconds
 from extreme3d_ros.geometry.poisson import blend
 
 SIZE, REACH = 512, 12.0
@@ -30,6 +31,7 @@ SIZE, REACH = 512, 12.0
 ERROR = 1e-3
 #: Times are medians of so many runs.
 RUNS = 7
+OURS, FACTORISED = "multigrid (ours)", "factorisation"
 
 
 class Case(NamedTuple):
@@ -180,15 +182,15 @@ def _rows(name, case):
     def error(filled):
         return float(abs(filled - truth).max()) / span
 
-    rows = []
-    for label, solver in {"multigrid (ours)": ours, "factorisation": factorised}.items():
-        rows.append({"solver": label, "steps": 0, "ms": _milliseconds(solver, case), "error": error(solver(case))})
+    calls, steps = {OURS: partial(ours, case), FACTORISED: partial(factorised, case)}, defaultdict(int)
     for label, solver in {"diagonal": diagonal, "sine transforms": transformed}.items():
-        steps = _needed(lambda n, solver=solver: error(solver(case, n)))
-        spent = _milliseconds(partial(solver, steps=steps), case)
-        rows.append({"solver": label, "steps": steps, "ms": spent, "error": error(solver(case, steps))})
-    about = {"hole": name, "pixels": int(case.hole.sum())}
-    return [about | row | {"ratio": row["ms"] / rows[0]["ms"]} for row in rows]
+        steps[label] = _needed(lambda n, solver=solver: error(solver(case, n)))
+        calls[label] = partial(solver, case, steps[label])
+    spent, about = milliseconds(calls, RUNS), {"hole": name, "pixels": int(case.hole.sum())}
+    return [
+        about | {"solver": label, "steps": steps[label], "ms": ms, "ratio": ms / spent[OURS], "error": error(call())}
+        for (label, call), ms in zip(calls.items(), spent.values())
+    ]
 
 
 def _needed(error: Callable[[int], float]) -> int:
@@ -197,16 +199,6 @@ def _needed(error: Callable[[int], float]) -> int:
     while error(steps) > ERROR:
         steps = int(np.ceil(steps * 1.15))
     return steps
-
-
-def _milliseconds(solver, case):
-    solver(case)
-    spent = []
-    for _ in range(RUNS):
-        start = time.thread_time()
-        solver(case)
-        spent.append(1e3 * (time.thread_time() - start))
-    return float(np.median(spent))
 
 
 def table(rows: list[dict]) -> str:
@@ -224,7 +216,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
     rows = measure()
-    print(json.dumps(rows, indent=1) if arguments.json else table(rows))
+    print(json.dumps({"solvers": rows}, indent=1) if arguments.json else table(rows))
 
 
 if __name__ == "__main__":

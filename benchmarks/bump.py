@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 
 from benchmarks import faces_dev_bump
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.face_model.model import BROW
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals

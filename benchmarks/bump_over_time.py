@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks.bump import angle, detail_error
 from benchmarks.bump_films import FILMS, Shot, Shots
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.identity_filter import IdentityFilter
 from extreme3d_ros.geometry.smoothing import smooth_over

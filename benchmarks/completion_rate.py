@@ -16,8 +16,8 @@ import sys
 import time
 
 import cv2
-import numpy as np
 
+from benchmarks.clocks import summary
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.frames import frame_of
@@ -113,7 +113,7 @@ def main() -> None:
         print(f"{'sent/s':>7}{'meshes/s':>10}{'median ms':>11}{'p95 ms':>8}")
         for rate in options.rates:
             ages = player.play(rate, options.seconds)
-            median, late = np.percentile(ages, [50, 95])
+            median, late = summary(ages).values()
             print(f"{rate:>7.0f}{len(ages) / options.seconds:>10.1f}{median:>11.0f}{late:>8.0f}", flush=True)
     finally:
         node.terminate()

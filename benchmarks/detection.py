@@ -1,6 +1,6 @@
 """What our detection finds and MediaPipe's packaged graph does not: turned and covered heads, pictures without a face.
 
-    .venv/bin/python -m benchmarks.detection [--head N] [--pictures N] [--ict FOLDER]
+    .venv/bin/python -m benchmarks.detection [--head N] [--pictures N] [--ict FOLDER] [--json]
 
 A head counts as found where a face is reported, as right where its 468 points lie within 15 % of the face's height of
 their true places on average. The thresholds were chosen on heads 1 and 5 and on pictures 0, 7, 8 and 9.
@@ -9,7 +9,9 @@ their true places on average. The thresholds were chosen on heads 1 and 5 and on
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ import numpy as np
 from skimage import data
 
 from benchmarks import faceless
+from benchmarks.clocks import milliseconds
 from benchmarks.covered_heads import COVERS, ICT_FOLDER, YAWS, CoveredHeads
 from extreme3d_ros.records import Face
 from extreme3d_ros.stages.detection import Detection
@@ -46,32 +49,56 @@ class PackagedGraph:
         return [Face((0, 0, 0, 0), p * image.shape[1::-1] - 0.5, 1.0) for p in points]
 
 
+def measure(arguments) -> dict:
+    """What is found by each of "graph" and "ours", of how many; and of films what ours finds frame by frame, and what a
+    tracker."""
+    finders, turning = {"graph": PackagedGraph(), "ours": Detection()}, films(arguments)
+    counted = {
+        title: {"of": len(pictures)} | {name: count(finder, pictures) for name, finder in finders.items()}
+        for title, pictures in heads(arguments).items()
+    }
+    empty = [image for _, image in faceless.pictures(arguments.pictures)]
+    image = cv2.resize(data.astronaut()[..., ::-1], (640, 480))
+    return {
+        "heads": counted,
+        "faceless": {"of": len(empty)}
+        | {name: sum(bool(finder(one)) for one in empty) for name, finder in finders.items()},
+        "turning": {
+            "of": sum(map(len, turning)),
+            "followed": [follow(finders["ours"], turning, way) for way in (False, True)],
+        },
+        "ms": milliseconds({name: partial(finder, image) for name, finder in finders.items()}, _REPEATS),
+    }
+
+
+def table(measured: dict) -> str:
+    """The figures as aligned text."""
+    lines = [f"{'':<34}{'graph':>14}{'ours':>14}"]
+    for title, row in measured["heads"].items():
+        of, cells = row["of"], ["{}/{}".format(*row[name]) for name in ("graph", "ours")]
+        lines.append(f"{f'{title} ({of}), found/right':<34}{cells[0]:>14}{cells[1]:>14}")
+    empty, turning, (slow, fast) = measured["faceless"], measured["turning"], measured["ms"].values()
+    name = f"without a face ({empty['of']}), found"
+    lines.append(f"{name:<34}{empty['graph']:>14}{empty['ours']:>14}")
+    for title, (found, mean, hard) in zip(("frame by frame", "followed"), turning["followed"]):
+        name = f"a head that turns, {title}"
+        lines.append(f"{name:<40}{found} of {turning['of']} found; ms a frame {mean:.0f}, slowest tenth {hard:.0f}")
+    lines.append(f"{'processor ms, upright, 640 x 480':<34}{slow:>14.1f}{fast:>14.1f}   ratio {fast / slow:.2f}")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__.splitlines()[0])
     parser.add_argument("--head", type=int, default=1, help="seed of the head's shape and skin")
     parser.add_argument("--pictures", type=int, default=0, help="seed of the pictures without a face")
     parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
+    parser.add_argument("--json", action="store_true", help="JSON in place of text")
     arguments = parser.parse_args()
     if not (arguments.ict / "ict_facekit.npz").exists():
         parser.error(f"no ict_facekit.npz in {arguments.ict}: give its folder with --ict")
-    finders = {"graph": PackagedGraph(), "ours": Detection()}
-    print(f"{'':<34}{'graph':>14}{'ours':>14}")
-    for title, pictures in heads(arguments).items():
-        cells = [f"{found}/{right}" for found, right in (count(finder, pictures) for finder in finders.values())]
-        print(f"{f'{title} ({len(pictures)}), found/right':<34}{cells[0]:>14}{cells[1]:>14}", flush=True)
-    wrong = [0, 0]
-    for _, image in faceless.pictures(arguments.pictures):
-        wrong = [n + bool(finder(image)) for n, finder in zip(wrong, finders.values())]
-    print(f"{'without a face (200), found':<34}{wrong[0]:>14}{wrong[1]:>14}")
-    turning = films(arguments)
-    for title, followed in (("frame by frame", False), ("followed", True)):
-        found, slow, hard = follow(finders["ours"], turning, followed)
-        name = f"a head that turns, {title}"
-        print(f"{name:<40}{found} of {sum(map(len, turning))} found; ms a frame {slow:.0f}, slowest tenth {hard:.0f}")
-    image = cv2.resize(data.astronaut()[..., ::-1], (640, 480))
-    slow, fast = milliseconds(finders.values(), image)
-    print(f"{'ms, upright face at 640 x 480':<34}{slow:>14.1f}{fast:>14.1f}   ratio {fast / slow:.2f}")
+    measured = measure(arguments)
+    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
 
 
 def heads(arguments) -> dict[str, list]:
@@ -116,17 +143,6 @@ def count(finder, pictures) -> tuple[int, int]:
 def error(points: np.ndarray, truth: np.ndarray) -> float:
     """Mean distance of points (468, 2) in heights of the face."""
     return float(np.linalg.norm(points - truth, axis=1).mean() / np.ptp(truth, axis=0).max())
-
-
-def milliseconds(finders, image: np.ndarray) -> list[float]:
-    """Median time of a call of each, taken in turns: what else the machine does then slows all alike."""
-    times = [[] for _ in finders]
-    for _ in range(_REPEATS):
-        for finder, taken in zip(finders, times):
-            start = time.perf_counter()
-            finder(image)
-            taken.append(time.perf_counter() - start)
-    return [float(np.median(taken)) * 1e3 for taken in times]
 
 
 if __name__ == "__main__":

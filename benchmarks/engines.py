@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.engines.fewer_bits import quantised_path

@@ -23,7 +23,6 @@ from benchmarks.face_films import (
     talking,
     turning,
 )
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.fitting import Evidence, Fit, PointFitter
 from extreme3d_ros.face_model.identity_filter import ShapeEvidence, shape_evidence

@@ -18,24 +18,19 @@ import numpy as np
 
 from benchmarks import faces_dev
 from benchmarks.mediapipe_mesh import MediaPipeMesh
-from benchmarks.scan_to_mesh import ALIGNED, distances_mm, normalised
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from benchmarks.scan_to_mesh import ALIGNED, ToMesh, distances_mm, normalised, within_area
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.records import Frame
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK
-from training.face_model.ict import NOSTRIL_RADIUS, SKIN_VERTICES, nostril_distance
-from training.face_model.skin import OUTLINE_CENTRE, OUTLINE_POWERS, OUTLINE_RADII
 from training.faces.generator import FaceGenerator, Wish
 
 YAWS = (0, 15, 30, 45, 60)
 SHARES = {"clear": 0.0, "a third hidden": 1 / 3}
 #: Seeds from here on are for measuring; below it for learning.
 HELD_OUT = 1_000_000
-#: The scan: ICT's skin within this part of the model's area (1: to its rim), so that every mesh reaches as far.
-_AREA = 0.75
 FIGURES = {
     "mesh_mean": "scan-to-mesh, mean face, mm",
     "mesh_mediapipe": "scan-to-mesh, MediaPipe's mesh, mm",
@@ -58,20 +53,18 @@ class Bench:
         self.detection, self.crop = Detection(), FaceCrop(self.model)
         self.fit = FoundationFit(self.model, network=network)
         self.rival = MediaPipeMesh(self.model)
-        ict, topology = self.generator.heads.ict, self.generator.heads.topology
-        self.area = within_area(ict.uv)
-        uv = topology.transfer[:, :SKIN_VERTICES] @ ict.uv
-        self.own_area = within_area(uv) & ~(topology.eye | topology.mouth)
+        self.area = within_area(self.generator.heads.ict.uv)
+        self.to_mesh = ToMesh(self.generator.heads)
 
     def __call__(self, seed: int, yaw: float, share: float) -> dict[str, float]:
         """The figures of one face; those that need a detection are left out where there is none."""
         truth = self.generator(seed, Wish(yaw=yaw, share=share, most_pitch=15.0, roll_deviation=6.0))
-        points68 = self._points68(truth.vertices)
-        scan, neutral = normalised(truth.skin[self.area], points68), self._neutral(truth)
+        points68 = self.to_mesh.points68(truth.vertices)
+        scan, neutral = normalised(truth.skin[self.area], points68), self.to_mesh.scanned(truth.neutral)
         result = {}
         if not share:  # the same face hidden would give the same figures
-            result["mesh_mean"] = self._distance(scan, self.model.mean)
-            result["neutral_mean"] = self._distance(neutral, self.model.mean)
+            result["mesh_mean"] = self.to_mesh(scan, self.model.mean)
+            result["neutral_mean"] = self.to_mesh(neutral, self.model.mean)
         faces, rival = self.detection(truth.image), self.rival(truth.image)
         if rival is not None:
             marks = rival[self.rival.like68[ALIGNED]]
@@ -81,36 +74,19 @@ class Bench:
             return result
         frame = Frame(truth.image, truth.camera)
         foundation, coefficients, _ = self.fit(frame, faces[0], self.crop(frame, faces[0]))
-        result["mesh_ours"] = self._distance(scan, foundation.vertices)
-        result["neutral_ours"] = self._distance(neutral, self.model.vertices(coefficients.shape, np.zeros(0)))
+        result["mesh_ours"] = self.to_mesh(scan, foundation.vertices)
+        result["neutral_ours"] = self.to_mesh(neutral, self.model.vertices(coefficients.shape, np.zeros(0)))
         turned = np.clip((np.trace(foundation.R.T @ truth.R) - 1) / 2, -1, 1)
         result["rotation"] = float(np.degrees(np.arccos(turned)))
         result["translation"] = float(np.linalg.norm(foundation.t - truth.t) * 1e3)
         result["landmarks"] = self._landmark_error(foundation.vertices, points68, truth.camera)
         return result
 
-    def _points68(self, vertices):
-        return self.model.landmarks68.on(self.model.faces, np.asarray(vertices, np.float64))
-
-    def _neutral(self, truth):
-        return normalised(truth.neutral[self.own_area], self._points68(truth.neutral))
-
-    def _distance(self, scan, vertices) -> float:
-        """Median millimetres from a scan to a mesh of our topology."""
-        return float(np.median(distances_mm(scan, vertices, self.model.faces, self._points68(vertices)[ALIGNED])))
-
     def _landmark_error(self, vertices, truth, camera) -> float:
         """Mean % of the outer eye corners' distance, as large as it looks when the face is turned to the camera."""
         unit = camera.K[0, 0] * np.linalg.norm(truth[36] - truth[45]) / truth[:, 2].mean()
-        off = camera.project(self._points68(vertices)) - camera.project(truth)
+        off = camera.project(self.to_mesh.points68(vertices)) - camera.project(truth)
         return float(100 * np.linalg.norm(off, axis=1).mean() / unit)
-
-
-def within_area(uv: np.ndarray) -> np.ndarray:
-    """(P,) bool: places of ICT's uv square in the scanned area."""
-    power = np.where(uv[:, 1] > OUTLINE_CENTRE[1], *OUTLINE_POWERS)[:, None]
-    inside = (np.abs((uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** power).sum(1) < _AREA
-    return inside & (nostril_distance(uv) > NOSTRIL_RADIUS)
 
 
 @lru_cache(1)

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.face_model import FaceModel, load_face_model

@@ -1,6 +1,5 @@
 """What many frames of one person tell of the shape: rendered films (a talking head that turns to either side, or keeps
-looking ahead, while a hand passes) of heads that nothing was learned from; how steady a still head is; and whether
-another person is noticed.
+looking ahead, while a hand passes) of heads that nothing was learned from; and how steady a still head is.
 
     .venv/bin/python -m benchmarks.identity_over_time --films FOLDER [--count 10] [--first 1500000] [--json]
 """
@@ -16,10 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.film_records import Film, Recorder, View
-from benchmarks.foundation import within_area
-from benchmarks.scan_to_mesh import ALIGNED, distances_mm, normalised
+from benchmarks.scan_to_mesh import ToMesh
 from extreme3d_ros.face_model.identity_filter import IdentityFilter, ShapeEvidence
-from training.face_model.ict import SKIN_VERTICES
 
 #: How many frames have been seen.
 AFTER = 1, 5, 15
@@ -90,17 +87,10 @@ class Distance:
     """Median millimetres from a true neutral face to the model's of a shape, as benchmarks.foundation measures."""
 
     def __init__(self, recorder: Recorder):
-        heads = recorder.films.heads
-        self._model, uv = heads.model, heads.topology.transfer[:, :SKIN_VERTICES] @ heads.ict.uv
-        self._area = within_area(uv) & ~(heads.topology.eye | heads.topology.mouth)
+        self._model, self._to_mesh = recorder.films.heads.model, ToMesh(recorder.films.heads)
 
     def __call__(self, neutral: np.ndarray, shape: np.ndarray) -> float:
-        scan = normalised(neutral[self._area], self._points68(neutral))
-        vertices = self._model.vertices(shape, np.zeros(0))
-        return float(np.median(distances_mm(scan, vertices, self._model.faces, self._points68(vertices)[ALIGNED])))
-
-    def _points68(self, vertices):
-        return self._model.landmarks68.on(self._model.faces, np.asarray(vertices, np.float64))
+        return self._to_mesh(self._to_mesh.scanned(neutral), self._model.vertices(shape, np.zeros(0)))
 
 
 def errors(film: Film, distance: Distance) -> dict[str, dict[int, float]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.clocks import summary
 from benchmarks.containers import ARRANGEMENTS, Child, Cost
 
 SLOW, FAST = 3.0, 15.0
@@ -152,7 +153,7 @@ def _latency(viewer: Viewer, road: Road, seconds: float) -> list[str]:
     after = road.cost()
     lines = []
     for topic, ages in viewer.ages.items():
-        median, late = np.percentile(ages, [50, 95])
+        median, late = summary(ages).values()
         lines.append(f"{FAST:.0f}/s {topic:<9} {median:5.0f} ms old, 95 %: {late:.0f} ms, {len(ages) / seconds:.1f}/s")
     for name, cost in after.items():
         memory = f"memory {before[name].memory:.0f} -> {cost.memory:.0f} MB"

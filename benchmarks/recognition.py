@@ -19,7 +19,6 @@ import numpy as np
 
 from benchmarks.bump import HELD_OUT
 from benchmarks.hole_filling import AGO, DAY, KINDS, Bench, Covered, rendered
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.records import VISIBLE
 from extreme3d_ros.stages.unwrapping import Unwrapping
 

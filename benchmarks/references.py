@@ -1,6 +1,6 @@
 """The search for a reference (Sec. 4.2) in generated galleries of 200 to a million entries.
 
-    python -m benchmarks.references [--json]
+    python -m benchmarks.references [--counts 200 12000 100000 1000000] [--json]
 
 Directions and features are drawn at random, skins are holes in their files: a million entries take 0.2 GB of the
 temporary folder for a while. All run on one thread; times are the processor's, so that what else works on the machine
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
+from benchmarks.clocks import summary
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.images import demo_image
@@ -80,9 +80,7 @@ def stage_ms(frames: int = 30) -> dict:
         times = [
             complete(seen.crop, seen.foundation, seen.layers).timings_ms["hole_filling"] for _ in range(3 + frames)
         ]
-    median, late = np.percentile(times[3:], [50, 95])
-    hidden = round(seen.layers.occluded_fraction, 2)
-    return {"median": round(float(median), 1), "p95": round(float(late), 1), "hidden": hidden}
+    return summary(times[3:], 1) | {"hidden": round(seen.layers.occluded_fraction, 2)}
 
 
 def generate(folder: Path, count: int, face_model: str = "generated", feature: str = "generated") -> None:
@@ -124,8 +122,7 @@ def _times(search: Callable[[int], object], searches: int = _SEARCHES) -> dict:
         start = time.thread_time()
         search(number)
         times.append((time.thread_time() - start) * 1e3)
-    median, late = np.percentile(times, [50, 95])
-    return {"median": round(float(median), 3), "p95": round(float(late), 3)}
+    return summary(times)
 
 
 def _held_mb() -> float:
@@ -137,10 +134,11 @@ def _held_mb() -> float:
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.references", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="entries of the galleries")
+    parser.add_argument("--json", action="store_true", help="JSON in place of text")
     arguments = parser.parse_args()
     results = []
-    for count in COUNTS:
+    for count in arguments.counts:
         with tempfile.TemporaryDirectory() as folder:
             results.append(measure(count, Path(folder)))
     stage = stage_ms()

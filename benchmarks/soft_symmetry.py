@@ -20,12 +20,11 @@ from collections import defaultdict
 
 import numpy as np
 
+from benchmarks.distance import MeshDistance
 from benchmarks.symmetry_cases import FOUND, KNOWN, Case, Cases
 from benchmarks.symmetry_creases import Creases
 from benchmarks.symmetry_growth import time_table, times
 from benchmarks.symmetry_ways import WAYS, own_surface, ways
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
-from extreme3d_ros.geometry.distance import MeshDistance
 from extreme3d_ros.geometry.normals import vertex_normals
 
 YAWS = (0, 30, 45, 60, 75)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import Delaunay
 
+from benchmarks.clocks import milliseconds
 from benchmarks.cross_fade import CrossFade
 from benchmarks.symmetry_cases import Case, Cases
 from benchmarks.symmetry_ways import Paper, applied, ways
@@ -27,7 +27,7 @@ _RUNS = 5
 
 
 def times(cases: Cases, seed: int) -> list[dict]:
-    """Milliseconds of the CPU on one core, medians: rows of {"pixels", "vertices", "what", "ms"}."""
+    """Milliseconds of the processor, medians: rows of {"pixels", "vertices", "what", "ms"}."""
     made = cases.rendered(seed, _YAW)
     return [row for size in _SIZES for row in _of_pixels(cases, cases.known(made, seed, "symmetric", size), size)] + [
         row
@@ -85,23 +85,12 @@ def _of_pixels(cases: Cases, case: Case, size: int) -> list[dict]:
     calls = {way: partial(make, case) for way, make in ways(cases.model, dense).items()}
     calls["raster"] = partial(raster, case.foundation, case.crop)
     calls["finish"] = partial(finish, detailed, dense, case.crop)
-    spent = _milliseconds(calls)
+    spent = milliseconds(calls, _RUNS)
     return [{"pixels": size, "what": what, "ms": ms} for what, ms in spent.items()]
 
 
 def _of_vertices(topology: Topology, case: Case) -> list[dict]:
     kinds = {"cross-fade": applied(CrossFade(topology)), "poisson": applied(SoftSymmetry(topology))}
     kinds["paper, Eq. 9"] = Paper(topology)
-    spent = _milliseconds({name: partial(way, case) for name, way in kinds.items()})
+    spent = milliseconds({name: partial(way, case) for name, way in kinds.items()}, _RUNS)
     return [{"vertices": len(topology.mirror), "what": what, "ms": ms} for what, ms in spent.items()]
-
-
-def _milliseconds(calls: dict) -> dict[str, float]:
-    """Medians of the calls, one after the other in each of several rounds, so that all meet the same machine."""
-    spent = {name: [] for name in calls}
-    for _ in range(1 + _RUNS):
-        for name, call in calls.items():
-            start = time.thread_time()
-            call()
-            spent[name].append(1e3 * (time.thread_time() - start))
-    return {name: float(np.median(values[1:])) for name, values in spent.items()}

@@ -1,7 +1,7 @@
 """What room in shared memory is worth: layers and meshes sent as the nodes send them, with Fast DDS as it comes and
 with the profile of nodes/transport.py.
 
-    .venv/bin/python benchmarks/transport.py
+    .venv/bin/python -m benchmarks.transport
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks.clocks import summary
+
 FRAMES, RATE = 60, 10.0
 #: The sizes of what is sent: bgr8, 32FC1, two mono8 of the crop, and the foundation; and a Marker.
 LAYERS = {"image": 786_432, "bump_map": 1_048_576, "mask": 262_144, "occlusion": 262_144, "foundation": 114_936}
 MESH = {"mesh": 9_100_000}
+_SELF = sys.executable, "-m", "benchmarks.transport"
 
 
 def main() -> None:
@@ -27,7 +30,7 @@ def main() -> None:
     for what, sizes in {"layers": LAYERS, "mesh": MESH}.items():
         for how in ("as it comes", "with room"):
             for topic, ages in measure(sizes, how == "with room").items():
-                median, late = np.percentile(ages, [50, 95]) if ages else (np.nan, np.nan)
+                median, late = summary(ages).values()
                 lost = FRAMES - len(ages)
                 print(f"{what:<12}{how:<12}{topic:<12}{median:>10.1f}{late:>8.1f}{lost:>6}")
 
@@ -36,10 +39,8 @@ def measure(sizes: dict[str, int], room: bool) -> dict[str, list[float]]:
     """Milliseconds from stamp to arrival, for each topic, between two processes on this machine."""
     os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="79")
     arguments = [f"{topic}={size}" for topic, size in sizes.items()]
-    sender = subprocess.Popen([sys.executable, __file__, "send", "room" if room else "stock", *arguments])
-    received = subprocess.run(
-        [sys.executable, __file__, "receive", *arguments], stdout=subprocess.PIPE, text=True, check=True
-    )
+    sender = subprocess.Popen([*_SELF, "send", "room" if room else "stock", *arguments])
+    received = subprocess.run([*_SELF, "receive", *arguments], stdout=subprocess.PIPE, text=True, check=True)
     sender.wait()
     ages = defaultdict(list)
     for line in received.stdout.splitlines():

@@ -23,7 +23,6 @@ import trimesh
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.topology import dense_topology
@@ -197,7 +196,7 @@ def main() -> None:
     rows = [row for yaw in options.yaw for row in bench.rows(yaw, options.repeat)]
     growth = [bench.growth(side, options.repeat) for side in _SIDES]
     print(
-        json.dumps({"meshes": rows, "growth": growth}, indent=1)
+        json.dumps({"meshes": rows, "growth": growth}, indent=1, default=float)
         if options.json
         else f"{table(rows)}\n\n{table(growth)}"
     )

@@ -6,6 +6,11 @@ class Extreme3DError(Exception):
 
     exit_status = 1
 
+    def __str__(self) -> str:
+        """One line whatever is quoted in it: of a file's name, say, that has line ends or bytes of no text."""
+        said = super().__str__()
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
+
 
 class InputError(Extreme3DError):
     """Wrong use, or input that cannot be read."""

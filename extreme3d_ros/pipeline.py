@@ -8,6 +8,7 @@ import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model.fitting import NoPose
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
@@ -69,7 +70,7 @@ class FastPath:
         with timed(timings, "foundation"):
             try:
                 foundation, coefficients, confidence = self._foundation(frame, face, crop, refine)
-            except ValueError:
+            except NoPose:
                 return None
         with timed(timings, "raster"):
             surface = self._raster(foundation, crop)
@@ -79,7 +80,7 @@ class FastPath:
     def hear(self, frame: Frame, refine: Refine) -> None:
         """Has the largest face heard, and makes nothing of it. A frame without one tells nothing."""
         for face in self.detection(frame.image)[:1]:
-            with suppress(ValueError):
+            with suppress(NoPose):
                 self._foundation(frame, face, self._crop(frame, face), refine)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ imported by the user from files that they brought.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,10 +57,13 @@ def face_model_of(profile: str, path: Path | str = "") -> FaceModel:
     # Imported here: the command line asks this module for the profiles' names before it knows what it will run.
     from extreme3d_ros.face_model import load_face_model
     from extreme3d_ros.face_model.model import DEFAULT_MODEL
+    from extreme3d_ros.face_model.soundness import require_sound
 
     name = PROFILES[profile].face_model
     imported = _imported(profile, models_folder() / f"{name}.npz") if name and not path else None
-    model = load_face_model(path or imported or DEFAULT_MODEL)
+    file = path or imported or DEFAULT_MODEL
+    model = load_face_model(file)
+    require_sound(model, file)
     if name and model.name != name:
         raise ModelFileError(
             f"{path} is the face model {model.name}, and profile {profile}'s coefficients are those of {name}: "
@@ -104,7 +108,7 @@ def layers_of(profile: str, model: FaceModel, engines: EngineMaker) -> LayersMak
 
 def _imported(profile: str, path: Path) -> Path:
     """The path of an imported file that must be there."""
-    if not path.exists():
+    if not os.path.exists(path):  # nor is there a file in a home that may not be entered
         command = f"extreme3d models import {path.stem} {_SOURCES[path.stem]}"
         raise ModelFileError(f"profile {profile} needs {path}: make it with `{command}`")
     return path

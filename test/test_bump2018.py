@@ -312,15 +312,15 @@ class TestRefusal:
             (lambda state: swapped(state, 1, 87), ["Gnet.conv99_x.bias", "(1,)", "(3,)"]),
             (lambda state: swapped(state, 78, 76), ["Gnet.conv61_x.weight", "(1, 2, 3, 3)", "(2, 2, 3, 3)"]),
             (
-                lambda state: changed(state, "Gnet.conv90_x.bias", torch.full((4,), torch.nan)),
+                lambda state: changed(state, "Gnet.conv90_x.bias", torch.full((8,), torch.nan)),
                 ["conv90_x.bias", "fini"],
             ),
             (
-                lambda state: changed(state, "Gnet.conv90_x.bias", torch.full((4,), torch.inf)),
+                lambda state: changed(state, "Gnet.conv90_x.bias", torch.full((8,), torch.inf)),
                 ["conv90_x.bias", "fini"],
             ),
             (
-                lambda state: changed(state, "Gnet.conv90_x.bias", torch.full((4,), 1e300, dtype=torch.float64)),
+                lambda state: changed(state, "Gnet.conv90_x.bias", torch.full((8,), 1e300, dtype=torch.float64)),
                 ["conv90_x.bias", "not finite"],
             ),
             (lambda state: generator(EncoderDecoder(heads=2, width=1 / 16)), ["Gnet.conv98_x.weight", "(1, 3, 3, 3)"]),

@@ -35,7 +35,23 @@ def test_a_crop_sees_the_same_points(scale, x0, y0):
     np.testing.assert_allclose((crop_to_image @ in_crop)[:2], camera.project(point), atol=1e-6)
 
 
-@pytest.mark.parametrize("K", [np.zeros((3, 3)), np.full((3, 3), np.nan), np.eye(2), -np.eye(3)])
+@pytest.mark.parametrize("K", [np.zeros((3, 3)), np.full((3, 3), np.nan), np.eye(2), np.ones((3, 3)), -np.eye(3)])
 def test_impossible_intrinsics_are_refused(K):
     with pytest.raises(ValueError, match="camera matrix"):
         Camera(K, 640, 480)
+
+
+@given(st.floats(0.3, 20), st.floats(-3, 3), st.integers(16, 4000), st.integers(1, 8))
+def test_windows_and_binnings_of_a_likely_camera_are_likely(focal, shift, size, binning):
+    """As long as they show half a degree."""
+    whole = Camera(np.array([[focal * 4000, 0, 2000], [0, focal * 4000, 1500], [0, 0, 1]]), 4000, 3000)
+    offset = [2000 + 600 * shift, 1500]
+    K = np.array([[1 / binning, 0, -offset[0] / binning], [0, 1 / binning, -offset[1] / binning], [0, 0, 1]]) @ whole.K
+    assert whole.likely
+    assert Camera(K, size // binning, size // binning).likely or size < 0.02 * focal * 4000
+
+
+@pytest.mark.parametrize("fx, fy, cx", [(4, 4, 320), (1e6, 1e6, 320), (768, 60, 320), (768, 768, 20000)])
+def test_intrinsics_of_no_lens_are_unlikely(fx, fy, cx):
+    assert Camera.assumed(640, 480).likely
+    assert not Camera(np.array([[fx, 0, cx], [0, fy, 239.5], [0, 0, 1]]), 640, 480).likely

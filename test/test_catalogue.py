@@ -65,8 +65,12 @@ class FakeEngine:
     answers = {
         "shape2018": {"shape": np.zeros((1, 99), np.float32), "texture": np.zeros((1, 99), np.float32)},
         "bump2018": dict.fromkeys(("mask", "bump"), np.zeros((1, 512, 512), np.float32)),
-        "bump": dict.fromkeys(("mask", "bump", "occlusion")),
-        "foundation": {},
+        "bump": dict.fromkeys(("mask", "bump", "occlusion"), np.zeros((1, 256, 256), np.float32)),
+        "foundation": {
+            "moved": np.zeros((2, 468, 2), np.float32),
+            "point_scatter": np.zeros((2, 468), np.float32),
+            **dict.fromkeys(("coefficients", "coefficient_scatter"), np.zeros((2, 128), np.float32)),
+        },
     }
 
     def __init__(self, network):
@@ -123,12 +127,25 @@ class TestEntered:
             ("[float32, -1, 1]", "[float32, 1, -1]", "from a lower to a higher"),
             ("1.0e-2", "1e-2", "limits of feature must be two numbers"),
             ("1.0e-2", ".nan", "limits of feature must be two numbers"),
-            ("about: embedding network", "about: 7", "about must be text"),
+            ("about: embedding network", "about: 7", "about must be a line of text"),
             ("mine:", "bump:", "network bump is one of the package's own"),
             ("mine:", "mine: 3\nother:", "network mine: the entry must be a table, not 3"),
             (ENTRY, "- mine", "is no table of networks"),
             (ENTRY, "mine: [", "cannot be read"),
             (ENTRY, "mine: !!python/object/apply:os.getcwd []", "cannot be read"),
+            (ENTRY, "mine: !!python/name:os.system", "cannot be read"),
+            (ENTRY, "mine: " + "[" * 5000, "cannot be read"),
+            (ENTRY, "mine: 2001-99-99", "cannot be read"),
+            (ENTRY, "mine: " + "9" * 5000, "cannot be read"),
+            (ENTRY, "mine: !!bool x", "cannot be read"),
+            (ENTRY, "mine: !!timestamp x", "cannot be read"),
+            (ENTRY, "mine: !!binary x", "cannot be read"),
+            (ENTRY, "? [1]\n: 2", "cannot be read"),
+            (ENTRY, "mine: &a [*a]", "mine: the entry must be a table"),
+            (ENTRY, '"mi\\nne": 3', "network mi ne: the entry must be a table"),
+            (ENTRY, "", "is no table of networks"),
+            ("file: mine.onnx", 'file: "mi\\0ne"', "file must be a line of text"),
+            ("file: mine.onnx", "file: [a, b]", "file must be a line of text"),
         ],
     )
     def test_a_wrong_one_is_named_in_one_line(self, old, new, says):
@@ -137,6 +154,40 @@ class TestEntered:
         with pytest.raises(InputError, match=says) as caught:
             catalogue()
         assert str(entries_path()) in str(caught.value) and "\n" not in str(caught.value)
+
+
+class TestHostile:
+    def test_nothing_that_an_entry_asks_for_runs(self, tmp_path):
+        for tag in (
+            "object/apply:os.system [touch {0}]",
+            "object/new:os.system [touch {0}]",
+            "object/apply:eval ['0']",
+        ):
+            entries_path().write_text("mine: !!python/" + tag.format(tmp_path / "trapped"))
+            with pytest.raises(InputError, match="cannot be read"):
+                catalogue()
+        assert not (tmp_path / "trapped").exists()
+
+    def test_aliases_that_stand_for_more_than_memory_holds_are_told_in_brief(self):
+        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+        lines += [f"a{n}: &a{n} [{', '.join(10 * [f'*a{n - 1}'])}]" for n in range(1, 12)]
+        nested = "\n".join(f"    {line}" for line in lines)
+        wrong = "mine:\n  limits:\n" + nested + "\n  about: *a11\n"
+        needed = "".join(f"  {name}: a\n" for name in ("file", "preprocessing", "licence", "origin"))
+        entries_path().write_text(wrong + needed + "  inputs: {x: 1}\n")
+        with pytest.raises(InputError, match="about must be a line of text") as caught:
+            catalogue()
+        assert len(str(caught.value)) < 10_000
+
+    def test_a_home_that_is_none_is_no_error_until_the_file_is_asked_for(self):
+        entries_path().write_text(ENTRY.replace("mine.onnx", "~nobody-of-that-name/mine.onnx"))
+        with pytest.raises(ModelFileError, match="the network mine has no file"):
+            catalogue()["mine"].verify()
+
+    def test_a_file_that_is_a_folder_cannot_be_read(self):
+        entries_path().mkdir()
+        with pytest.raises(InputError, match=r"networks\.yaml cannot be read"):
+            catalogue()
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

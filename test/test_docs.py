@@ -72,6 +72,15 @@ def test_the_mathematics_names_functions():
     assert sum(bool(name) for _, name in places(REPOSITORY / "docs" / "mathematics.md")) > 50
 
 
+def test_every_fault_has_its_tests():
+    rows = [row for row in found(r"(?m)^\|(.+)\|$", REPOSITORY / "docs" / "faults.md") if ".py::" in row]
+    assert len(rows) > 40
+    for row in rows:
+        assert row.count("|") == 2 and ".py::" in row.split("|")[2], row
+    for file, name in re.findall(r"(\w+\.py)::([\w:]+)", "".join(rows)):
+        assert name.replace("::", ".") in defined(REPOSITORY / "test" / file), f"{file}::{name}"
+
+
 @every_document
 def test_every_command_names_a_module_and_its_options(document):
     for name, rest in commands(document):

@@ -1,9 +1,13 @@
 """Face models of others: each format gives the source's own F (Eqs. 1 and 2) in our units and frame; a broken or
 hostile file is a clear error."""
 
+import os
 import pickle
+import struct
 import sys
+import tracemalloc
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,13 +31,16 @@ from scipy.io import loadmat
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.face_model.confined import Unread, read_confined
 from extreme3d_ros.face_model.fitting import PointFitter
-from extreme3d_ros.face_model.importers import import_model
+from extreme3d_ros.face_model.importers import import_model, obj
 from extreme3d_ros.face_model.importers.mat5 import read_mat5
 from extreme3d_ros.face_model.importers.source import BrokenSource
 from extreme3d_ros.face_model.soundness import faults
 from extreme3d_ros.face_model.twins import edge_twins, face_twins
 from extreme3d_ros.geometry.subdivision import unique_edges
+from extreme3d_ros.networks.importers.onnx_file import announce
+from extreme3d_ros.networks.importers.process import BrokenCheckpoint
 
 ICT = Path(__file__).parents[1] / "../shared/data/ict_facekit"
 FORMATS = ["bfm2009 h5", "bfm2009 mat", "bfm2009 mat 7", "bfm2009 mat 7.3", "deep3d mat", "ict npz", "ict folder"]
@@ -391,6 +398,130 @@ class TestHostileFiles:
                 data = source.read(name)
                 target.writestr(name, header + len(text).to_bytes(2, "little") + text if "neutral" in name else data)
         refused("ict", tmp_path / "large.npz", "neutral")
+
+
+class TestSizes:
+    """Small files that claim to be large ones, or unpack to such: refused before memory is taken for them."""
+
+    def refused(self, kind, path, *words):
+        tracemalloc.start()
+        try:
+            refused(kind, path, *words)
+            assert tracemalloc.get_traced_memory()[1] < 20e6
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize("rows", [480, 10**5, 2 * 10**9])
+    def test_of_a_packed_matrix(self, tmp_path, rows):
+        """Zeros, packed a thousandfold; the shape is believable, or not."""
+        tail = struct.pack("<II", 9, min(rows * 8000, 2**32 - 8)) + bytes(64 << 20)
+        head = (
+            struct.pack("<IIIIIIii", 6, 8, 6, 0, 5, 8, rows, 1000) + struct.pack("<II", 1, 9) + b"meanshape" + bytes(7)
+        )
+        body = head + tail
+        packed = zlib.compress(struct.pack("<II", 14, len(body)) + body, 1)
+        path = tmp_path / "bomb.mat"
+        path.write_bytes(bytes(124) + b"\x00\x01IM" + struct.pack("<II", 15, len(packed)) + packed)
+        self.refused("deep3d", path)
+
+    def test_of_a_matrix_that_is_there_twice(self, face, tmp_path):
+        path = write_mat(tmp_path / "twice.mat", deep3d_arrays(face))
+        data = path.read_bytes()
+        path.write_bytes(data + data[128:])
+        self.refused("deep3d", path, "twice")
+
+    def test_of_all_arrays_together(self, face, tmp_path):
+        """Each is small enough; what was never written takes no place in the file."""
+        h5py = h5py_or_skip()
+        path = write_h5(tmp_path / "bomb.h5", bfm_arrays(face))
+        with h5py.File(path, "a") as file:
+            for key in ("shapePC", "expPC", "shapeMU"):
+                del file[key]
+                file.create_dataset(key, shape=(10**5, 500), dtype="f8", chunks=(1000, 500))
+        assert path.stat().st_size < 1e6
+        self.refused("bfm2009", path, "1024 MB")
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_of_an_archive_packed_otherwise(self, tmp_path, method):
+        """zipfile unpacks all that a piece of such a file holds at once."""
+        path = tmp_path / "bomb.npz"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("neutral.npy", bytes(5 << 20))
+        self.refused("ict", path, "packed")
+
+    @pytest.mark.parametrize("kind", ["V0", "S0", "<c16", "<m8[s]"])
+    def test_of_types_that_are_no_numbers(self, face, tmp_path, kind):
+        path = tmp_path / "odd.npz"
+        text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (900000000000,), }}\n".encode()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("neutral.npy", np.lib.format.magic(1, 0) + struct.pack("<H", len(text)) + text)
+        self.refused("ict", path, "neutral")
+
+    @pytest.mark.parametrize("line", ["v 1 2 3\n", "f 1 2 3\n"])
+    def test_of_a_mesh(self, tmp_path, monkeypatch, line):
+        monkeypatch.setattr(obj, "MOST_VERTICES", 1000)
+        monkeypatch.setattr(obj, "MOST_TRIANGLES", 1000)
+        (tmp_path / "generic_neutral_mesh.obj").write_text(line * 10**6)
+        self.refused("ict", tmp_path, "more than 1000")
+
+    def test_of_a_line(self, tmp_path):
+        (tmp_path / "generic_neutral_mesh.obj").write_text("f " + "1 " * 10**6)
+        self.refused("ict", tmp_path, "line")
+
+
+@pytest.mark.parametrize(
+    "text", ["v 1 2 3 \n" * 4 + "f 1 2 3 4 1\n" * 4, "v 1 2\n" * 6, "v 1 2 3\n" * 3 + "f 1 2 9" + "9" * 30]
+)
+def test_an_obj_of_other_polygons_or_numbers_is_refused(tmp_path, text):
+    (tmp_path / "generic_neutral_mesh.obj").write_text(text)
+    refused("ict", tmp_path, "no OBJ file")
+
+
+def test_a_pipe_is_not_waited_for(face, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for kind in ("bfm2009", "deep3d", "ict"):
+        refused(kind, tmp_path / "pipe", "no file")
+    folder = write_ict_folder(tmp_path / "kit", face)
+    os.mkfifo(folder / "identity999.obj")
+    refused("ict", folder, "identity999.obj is no file")
+    with pytest.raises(BrokenCheckpoint, match="no file"):
+        announce(tmp_path / "pipe")
+
+
+def test_a_key_of_control_characters_makes_no_second_line(tmp_path):
+    path = tmp_path / "odd.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a\x1b\r\u2028" + "b" * 5000, b"no array")
+    refused("ict", path)
+
+
+class TestConfined:
+    """What is read in a process of its own."""
+
+    @pytest.mark.parametrize(
+        "code, word",
+        [
+            ("os.kill(os.getpid(), 11)", "SIGSEGV"),
+            ("answer(lambda: {'a': np.ones(5 << 30, np.uint8)}, sys.argv[1], OSError)", "MemoryError"),
+            ("answer(lambda: 1 / 0, sys.argv[1], ZeroDivisionError)", "division by zero"),
+            ("time.sleep(60)", "more than 2 s"),
+            ("pass", "did not come through"),
+        ],
+    )
+    def test_ends_in_a_line_however_it_ends(self, tmp_path, monkeypatch, code, word):
+        start = "import os, sys, time\nimport numpy as np\nfrom extreme3d_ros.face_model.confined import answer\n"
+        end = f"sys.exit({code})" if code.startswith("answer") else code
+        (tmp_path / "odd_reader.py").write_text(start + end)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+        with pytest.raises(Unread, match=word) as caught:
+            read_confined("odd_reader", patience=2.0 if "sleep" in code else 60.0)
+        assert "\n" not in str(caught.value)
+
+    def test_hdf5_s_own_errors_come_through(self, face, tmp_path):
+        h5py_or_skip()
+        path = write_h5(tmp_path / "cut.h5", bfm_arrays(face))
+        path.write_bytes(path.read_bytes()[:2000])
+        refused("bfm2009", path, "broken: OSError")
 
 
 def test_without_h5py_one_line_says_what_to_install(face, tmp_path, monkeypatch):

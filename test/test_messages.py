@@ -130,23 +130,6 @@ def test_yuv_of_odd_width_is_refused():
         image_to_bgr(image("yuv422", 6, 7, np.zeros((6, 14), np.uint8)))
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    encoding=st.sampled_from(["bgr8", "mono8", "mono16", "yuv422", "rgba8", "yuv422_yuy2", "nonsense"]),
-    height=st.integers(0, 40),
-    width=st.integers(0, 40),
-    step=st.integers(0, 200),
-    data=st.binary(max_size=2000),
-)
-def test_any_image_message_is_converted_or_refused(encoding, height, width, step, data):
-    message = Image(height=height, width=width, encoding=encoding, step=step, data=data)
-    try:
-        bgr = image_to_bgr(message)
-    except InputError:
-        return
-    assert bgr.shape == (height, width, 3) and bgr.dtype == np.uint8
-
-
 @pytest.mark.parametrize("extension", [".png", ".jpg"])
 def test_compressed_images_are_decoded(extension):
     bgr = np.full((40, 30, 3), (200, 100, 50), np.uint8)
@@ -220,22 +203,74 @@ def test_distortion_is_read(model, coefficients):
     assert calibration.model == model and calibration.distortion.tolist() == [0.1] * coefficients
 
 
+NAN, INFINITE = float("nan"), float("inf")
+
+
+def k(fx, fy, cx=319.5, cy=239.5, skew=0.0, last=(0.0, 0.0, 1.0)):
+    return {"k": [fx, skew, cx, 0.0, fy, cy, *last]}
+
+
 @pytest.mark.parametrize(
-    "change",
+    "change, told",
     [
-        {"distortion_model": "unheard of", "d": [0.1]},
-        {"d": [0.1, 0.2]},
-        {"d": [float("nan")] * 5},
-        {"k": [-1.0, 0, 0, 0, 1, 0, 0, 0, 1]},
-        {"k": [float("nan")] * 9},
+        ({"distortion_model": "unheard of", "d": [0.1]}, "1 coefficients of distortion model 'unheard of'"),
+        ({"distortion_model": "x" * 9999, "d": [0.1]}, "known are plumb_bob of 4 or 5"),
+        ({"d": [0.1, 0.2]}, "2 coefficients of distortion model 'plumb_bob'"),
+        ({"distortion_model": "equidistant", "d": [0.1] * 5}, "equidistant of 4"),
+        ({"d": [NAN] * 5}, "not finite"),
+        ({"d": [0.1, 0.0, INFINITE, 0.0, 0.0]}, "not finite"),
+        ({"k": [NAN] * 9}, "finite with positive focal lengths"),
+        (k(NAN, 500.0), "finite with positive focal lengths"),
+        (k(500.0, INFINITE), "finite with positive focal lengths"),
+        (k(500.0, 500.0, cx=NAN), "finite"),
+        (k(-500.0, 500.0), "positive focal lengths"),
+        (k(0.0, 0.0), "positive focal lengths"),
+        (k(500.0, 0.0), "positive focal lengths"),
+        (k(500.0, 500.0, last=(0.0, 0.0, 0.0)), "must end with 0 0 1"),
+        (k(500.0, 500.0, last=(0.0, 0.0, -1.0)), "must end with 0 0 1"),
+        (k(4.0, 4.0), "no lens shows 640 x 480 pixels by fx 4, fy 4"),
+        (k(1e-300, 1e-300), "no lens shows"),
+        (k(1e9, 1e9), "no lens shows"),
+        (k(1e300, 1e300), "no lens shows"),
+        (k(500.0, 5.0), "no lens shows"),
+        (k(500.0, 500.0, cx=1e5), "no lens shows"),
+        (k(500.0, 500.0, cy=-1e300), "no lens shows"),
+        (k(500.0, 500.0, skew=1e300), "no lens shows"),
     ],
 )
-def test_senseless_camera_info_is_told(change):
+def test_senseless_camera_info_is_told_in_one_short_line(change, told):
     message = camera_to_camera_info(Camera.assumed(640, 480), HEADER)
     for name, value in change.items():
         setattr(message, name, value)
-    with pytest.raises(InputError, match="camera_info"):
+    with pytest.raises(InputError, match=re.escape(told)) as error:
         camera_info_to_calibration(message)
+    line = str(error.value)
+    assert line.startswith("camera_info ") and "\n" not in line and len(line) < 300
+
+
+numbers = st.floats() | st.floats(-3000, 3000)
+
+
+@given(
+    st.lists(numbers, min_size=9, max_size=9),
+    st.lists(numbers, max_size=15),
+    st.sampled_from(["plumb_bob", "rational_polynomial", "equidistant", ""]) | st.text(),
+    st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 4000), min_size=8, max_size=8),
+)
+@settings(max_examples=120)
+def test_any_camera_info_gives_a_camera_of_finite_rays_or_is_refused(K, D, model, sizes):
+    message = CameraInfo(k=K, d=D, distortion_model=model, width=sizes[0], height=sizes[1])
+    message.binning_x, message.binning_y = sizes[2:4]
+    message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = sizes[4:]
+    try:
+        calibration = camera_info_to_calibration(message)
+    except InputError as error:
+        assert "\n" not in str(error)
+        return
+    if calibration is not None and calibration.camera.width and calibration.camera.height:
+        camera = calibration.camera
+        rays = camera.rays(np.array([[0.0, 0.0], [camera.width, camera.height]]))
+        assert np.isfinite(rays).all() and np.isfinite(calibration.distortion).all()
 
 
 # --- points and poses -------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from std_msgs.msg import Header  # noqa: E402
 from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.messages.camera_info import Calibration  # noqa: E402
+from extreme3d_ros.messages.observation import Received  # noqa: E402
 from extreme3d_ros.nodes.image_source import images, stamped  # noqa: E402
 from extreme3d_ros.nodes.lens import Lens, undistortion  # noqa: E402
 from extreme3d_ros.nodes.managed import _take_down  # noqa: E402
@@ -25,9 +26,11 @@ from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
 from extreme3d_ros.nodes.settings import Setting  # noqa: E402
 from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of  # noqa: E402
+from extreme3d_ros.nodes.telling import Rarely, line_of  # noqa: E402
+from extreme3d_ros.nodes.topic_soundness import check_sound  # noqa: E402
 from extreme3d_ros.nodes.transport import make_room  # noqa: E402
 from extreme3d_ros.nodes.worker import NewestWorker  # noqa: E402
-from extreme3d_ros.records import FaceMesh  # noqa: E402
+from extreme3d_ros.records import Crop, FaceMesh, Foundation, Layers  # noqa: E402
 
 # --- synchronizer -----------------------------------------------------------------------------------------------------
 
@@ -168,6 +171,7 @@ def test_values_are_read_in_the_defaults_type(setting, given, read):
         (Setting("rate", 15.0, ""), True, "rate must be a float"),
         (Setting("every", False, ""), 1, "every must be a bool"),
         (Setting("kind", "a", "", ("a", "b")), "c", "kind must be one of a, b"),
+        (Setting("folder", "a", "", needed=True), "", "folder must not be empty"),
     ],
 )
 def test_wrong_values_are_told(setting, given, told):
@@ -193,7 +197,7 @@ def test_saving_every_mesh_keeps_the_newest_and_those_asked_for(tmp_path):
     for sec in range(1, 6):
         files.save_rotating(MESH, Time(sec=sec), folder, 2)
     left = sorted(path.name for path in asked.parent.iterdir())
-    assert left == [f"face_{sec}_000000000.ply" for sec in (0, 4, 5)]
+    assert left == ["face_0_000000000.ply", "face_4_000000000_every.ply", "face_5_000000000_every.ply"]
 
 
 def test_meshes_of_one_moment_lie_beside_each_other_by_their_faces_ids(tmp_path):
@@ -201,12 +205,6 @@ def test_meshes_of_one_moment_lie_beside_each_other_by_their_faces_ids(tmp_path)
     for face in ("abcde", "vwxyz"):
         assert files.save(MESH, Time(sec=1), str(tmp_path), face).name == f"face_{face}_1_000000000.ply"
     assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_folder_that_cannot_be_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="ply_dir"):
-        MeshFiles().save(MESH, Time(), str(tmp_path / "file" / "meshes"))
 
 
 # --- transport, statistics, sources -----------------------------------------------------------------------------------
@@ -286,3 +284,87 @@ def test_a_second_ctrl_c_does_not_stop_a_node_from_ending_its_work():
     finally:
         signal.signal(signal.SIGINT, before)
     assert Node.ended == ["work", "node"]
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def raised(make):
+    try:
+        make()
+    except Exception as error:
+        return error
+
+
+def test_errors_that_nobody_foresaw_are_told_with_their_place_in_one_short_line():
+    def fail():
+        raise ValueError("an array:\n" + "0.125 " * 1000)
+
+    line = line_of(raised(fail))
+    assert line.startswith("please report this: ValueError: an array: 0.125") and "test_node_parts.py:" in line
+    assert len(line) < 400 and "\n" not in line
+    assert line_of(InputError("do this")) == "do this"
+
+
+def test_errors_of_a_place_are_told_once_and_do_not_hide_those_of_others(monkeypatch):
+    now, rarely = [0.0], Rarely()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def told():
+        return [rarely(raised(fail)) for fail in (lambda: 1 / 0, lambda: {}["b"], lambda: int(str(now[0]) + "x"))]
+
+    assert told() == [True] * 3
+    for now[0] in np.linspace(0, 59, 100):
+        assert told() == [False] * 3
+    now[0] = 61.0
+    assert told() == [True] * 3
+
+
+# --- observations from topics -----------------------------------------------------------------------------------------
+
+
+def observation(**changes):
+    """A sound one, but for the changes: bump, vertices, t, camera."""
+    blank = np.zeros((512, 512), np.uint8)
+    near = np.array([0.0, 0.0, 0.6])
+    vertices = (np.eye(3) * 0.1 + near).astype(np.float32)
+    given = {"bump": np.zeros((512, 512), np.float32), "vertices": vertices, "t": near} | changes
+    camera = given.get("camera", Camera.assumed(512, 512))
+    crop = Crop(np.zeros((512, 512, 3), np.uint8), camera, np.eye(3))
+    foundation = Foundation(given["vertices"], np.eye(3), given["t"])
+    return Received(Header(), crop, foundation, Layers(given["bump"], blank, blank))
+
+
+def one(array, value):
+    array = array.copy()
+    array.flat[1] = value
+    return array
+
+
+SOUND = observation()
+VERTICES, BUMP = SOUND.foundation.vertices, SOUND.layers.bump
+
+
+def test_a_sound_observation_is_taken():
+    check_sound(SOUND)
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"bump": one(BUMP, np.nan)}, "bump_map"),
+        ({"bump": one(BUMP, -np.inf)}, "bump_map"),
+        ({"bump": BUMP + 3}, "bump_map"),
+        ({"vertices": one(VERTICES, np.nan)}, "foundation"),
+        ({"vertices": one(VERTICES, np.inf)}, "foundation"),
+        ({"vertices": -VERTICES}, "foundation"),
+        ({"vertices": VERTICES[:0]}, "foundation"),
+        ({"vertices": VERTICES * 1000}, "foundation"),
+        ({"t": np.zeros(3)}, "pose"),
+        ({"t": np.array([0, 0, 600.0])}, "pose"),
+        ({"camera": Camera.assumed(640, 480)}, "crop/camera_info is for 640 x 480"),
+    ],
+)
+def test_an_observation_that_completion_could_make_nothing_of_is_told(changes, told):
+    with pytest.raises(InputError, match=told):
+        check_sound(observation(**changes))

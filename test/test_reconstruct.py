@@ -8,7 +8,9 @@ import pytest
 import trimesh
 
 from extreme3d_ros.cli.main import main
+from extreme3d_ros.errors import InputError
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.input.frames import read_camera
 from extreme3d_ros.input.images import demo_image
 
 FILES = {
@@ -257,6 +259,67 @@ def test_a_calibration_is_used(image, tmp_path):
     assert main(arguments) == 0
     face = json.loads((tmp_path / "astronaut.json").read_text())["faces"][0]
     assert 1.2 < face["pose"]["t"][2] < 2.2  # twice the focal length, twice the distance
+
+
+MATRIX = "[600, 0, 256, 0, 600, 256, 0, 0, 1]"
+
+
+def calibration(width="512", data=MATRIX, more=""):
+    return f"image_width: {width}\nimage_height: 512\ncamera_matrix: {{data: {data}}}\n{more}"
+
+
+def distorted(*coefficients, model="plumb_bob"):
+    data = ", ".join(coefficients)
+    return calibration(more=f"distortion_model: {model}\ndistortion_coefficients: {{data: [{data}]}}\n")
+
+
+def nested(depth=8):
+    """Ten lists of ten lists of ..., by aliases: small as a file, larger than a machine's memory as an array."""
+    lines = ["l0: &l0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, depth)]
+    return "\n".join([*lines, calibration(data=f"*l{depth - 1}")])
+
+
+SENSELESS = {
+    "empty": "",
+    "a text": "hello",
+    "a list": "[1, 2]",
+    "no YAML": "a: [",
+    "deeper than the stack": "[" * 5000,
+    "an object of Python": "!!python/object/apply:os.system ['true']",
+    "no matrix": "image_width: 5",
+    "too few numbers": calibration(data="[1, 2]"),
+    "no numbers": calibration(data="[a, b, c, d, e, f, g, h, i]"),
+    "not a number": calibration(data=MATRIX.replace("600", ".nan")),
+    "no focal length": calibration(data=MATRIX.replace("600", "0")),
+    "a huge number": calibration(data=MATRIX.replace("600", "6" + "0" * 400)),
+    "an infinite width": calibration(width=".inf"),
+    "a bomb of aliases": nested(),
+    "three coefficients": distorted("0.1", "0.2", "0.3"),
+    "coefficients that are no numbers": distorted("0.1", "0.2", "0.3", ".nan"),
+    "a fisheye": distorted("0.1", "0.2", "0.3", "0.4", model="equidistant"),
+}
+
+
+@pytest.mark.parametrize("text", SENSELESS.values(), ids=SENSELESS)
+def test_a_senseless_calibration_is_one_line(text, tmp_path):
+    path = tmp_path / "camera.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="camera.yaml is no calibration") as told:
+        read_camera(path)
+    assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [".", "missing.yaml", "x" * 300])
+def test_an_unreadable_calibration_is_told(name, tmp_path):
+    with pytest.raises(InputError, match="cannot read .*; give a camera_calibration YAML file"):
+        read_camera(tmp_path / name)
+
+
+def test_a_calibration_may_have_numbers_that_yaml_takes_for_texts(tmp_path):
+    path = tmp_path / "camera.yaml"
+    path.write_text(distorted("1e-5", "0", "0", "0", "0"))
+    assert read_camera(path)[1][0] == 1e-5
 
 
 def test_images_of_the_same_person_get_one_shape(image, tmp_path):

@@ -24,8 +24,8 @@ from pickle_pieces import (
     write_archive,
 )
 
-from extreme3d_ros.networks.importers import process
-from extreme3d_ros.networks.importers.process import BrokenCheckpoint, read_checkpoint
+from extreme3d_ros.networks.importers import process, unpickling
+from extreme3d_ros.networks.importers.process import BrokenCheckpoint, read_checkpoint, read_state
 from extreme3d_ros.networks.importers.unpickling import Refused, read, tensors_and_settings
 
 NUMBERS = {"0": np.arange(6, dtype="<f4"), "1": np.array([7], "<i8")}
@@ -179,6 +179,44 @@ class TestHostile:
             own = Raw(encode(New(Global("gone", "Net"))) + b"q\x63" + encode({"_modules": {"a": Raw(b"h\x63")}}) + b"b")
             unpickled(stream(own))
 
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "storage",
+            5,
+            (),
+            ("storage",),
+            ("storage", "FloatStorage", "0", "cpu", 6),
+            ("storage", [Global("torch", "FloatStorage")], "0", "cpu", 6),
+            ("storage", Global("torch", "FloatStorage"), "0", "cpu", 10**15),
+            ("storage", Global("torch", "FloatStorage"), "0", "cpu", 6, ("0", 0, 6)),
+            ("module", "os", "x", "y"),
+            ("code", Global("torch", "FloatStorage"), "0", "cpu", 6),
+        ],
+    )
+    def test_a_persistent_id_that_is_no_storage(self, key):
+        with pytest.raises((Refused, TypeError, ValueError)):
+            unpickled(stream(module(extra=Reference(key)), NUMBERS))
+
+    def test_a_persistent_id_does_not_bring_in_a_name(self):
+        with pytest.raises(Refused, match=r"os\.system"):
+            unpickled(stream(module(extra=Reference(("module", Global("os", "system"), "x", "y")))))
+
+    def test_a_pickle_within_the_pickle_stays_bytes(self, trap, tmp_path):
+        inner = pickled(writes(trap)["os.system"])
+        kept = unpickled(stream(module(extra=Raw(b"B" + len(inner).to_bytes(4, "little") + inner), eps=1e-4)))
+        assert set(kept) == {"settings/eps"} and not trap.exists()
+        with zipfile.ZipFile(tmp_path / "outer.pth", "w") as archive:
+            archive.write(write_archive(tmp_path / "net.pth", small(), NUMBERS), "net/data.pkl")
+        with pytest.raises(pickle.UnpicklingError):
+            unpickled((tmp_path / "outer.pth").read_bytes())
+
+    def test_an_archive_that_unpacks_to_too_much(self, tmp_path, monkeypatch):
+        data = write_archive(tmp_path / "net.pth", small(), NUMBERS).read_bytes()
+        monkeypatch.setattr(unpickling, "LARGEST", 100)
+        with pytest.raises(Refused, match="unpacks to more than"):
+            unpickled(data)
+
     def test_big_endian(self):
         data = stream(small(), NUMBERS)
         big = pickle.dumps(SYSTEM | {"little_endian": False}, 2)
@@ -213,10 +251,37 @@ class TestProcess:
         (tmp_path / "cut.pth").write_bytes(data[: len(data) // 2])
         self.refused(tmp_path / "cut.pth", r"\w")
 
-    def test_a_memory_bomb(self, tmp_path):
-        """A place in the unpickler's memo beyond all memory."""
-        (tmp_path / "net.pth").write_bytes(stream(Raw(b"Nr\xff\xff\xff\x6f")))
-        self.refused(tmp_path / "net.pth", "MemoryError")
+    @pytest.mark.parametrize(
+        "code, word",
+        [
+            (b"Nr\xff\xff\xff\x6f", "MemoryError"),  # a place in the unpickler's memo beyond all memory
+            (b"\x96" + (1 << 40).to_bytes(8, "little"), "MemoryError|truncated|exhausted"),  # a bytearray
+            (b"\x8e" + (1 << 40).to_bytes(8, "little"), "MemoryError|truncated|exhausted"),  # bytes
+            (b"\x8d" + (1 << 62).to_bytes(8, "little"), "MemoryError|truncated|exhausted"),  # text
+            (b"\x8b\xff\xff\xff\x7f", "MemoryError|truncated|exhausted"),  # a number
+            (b"\x95" + (1 << 62).to_bytes(8, "little"), "MemoryError|truncated|exhausted"),  # a frame
+        ],
+    )
+    def test_a_memory_bomb(self, code, word, tmp_path):
+        (tmp_path / "net.pth").write_bytes(stream(Raw(code)))
+        self.refused(tmp_path / "net.pth", word)
+
+    def test_what_changes_the_reader_s_own_classes_gets_nothing_out_of_it(self, tmp_path):
+        """A state with slots is set on whatever it is given to, a granted class too."""
+        change = Build(Global("torch._utils", "_rebuild_tensor_v2"), (None, {"array": Global("builtins", "set")}))
+        root = module(extra=change, parameters={"weight": tensor((6,), "0")})
+        path = write_archive(tmp_path / "net.pth", root, {"0": NUMBERS["0"]})
+        self.refused(path, r"\w")
+
+    def test_a_state_dict_within_itself(self, tmp_path, monkeypatch):
+        once, twice = (Raw(b"}q\x63" + b"".join(encode(name) + b"h\x63s" for name in names)) for names in ("a", "ab"))
+        (tmp_path / "net.pth").write_bytes(stream(once))
+        with pytest.raises(BrokenCheckpoint, match="deeply"):
+            read_state(tmp_path / "net.pth")
+        (tmp_path / "net.pth").write_bytes(stream(twice))
+        monkeypatch.setattr(process, "PATIENCE", 2.0)
+        with pytest.raises(BrokenCheckpoint, match="deeply|more than 2 s"):
+            read_state(tmp_path / "net.pth")
 
     def test_a_file_that_takes_forever(self, tmp_path, monkeypatch):
         """A module that holds one twice, which holds one twice, and so on: 2^45 of them."""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import Frame

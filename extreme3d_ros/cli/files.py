@@ -7,16 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from extreme3d_ros.errors import InputError
+from extreme3d_ros.output.atomic import made_folder, remove_abandoned
 
 
 def output_folder(path: str) -> Path:
     """The folder, made if need be. Raises InputError where it can't be."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {path}: {error.strerror}; name another with --out") from error
-    return Path(path)
+    folder = made_folder(path, "name another with --out")
+    remove_abandoned(folder)
+    return folder
 
 
 def png(image: np.ndarray) -> bytes:

@@ -1,8 +1,9 @@
-"""Ctrl-C as a wish to come to an end, not as an exception amidst the work."""
+"""Signals: Ctrl-C as a wish to come to an end, SIGTERM as an exception amidst the work."""
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,3 +24,13 @@ def until_interrupted() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def sigterm_unwinds() -> Iterator[None]:
+    """Within, SIGTERM is a SystemExit, so that nothing half written stays; the exit status is a shell's for it."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
 from extreme3d_ros import __version__
+from extreme3d_ros.cli.interruption import sigterm_unwinds
 from extreme3d_ros.errors import Extreme3DError
 from extreme3d_ros.profiles import ABOUT, PROFILES
 
@@ -14,7 +17,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        with sigterm_unwinds():
+            return _command(arguments.command)(arguments)
     except Extreme3DError as error:
         print(f"extreme3d: {error}", file=sys.stderr)
         return error.exit_status
@@ -22,10 +26,15 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """The function of a module's name in it; imported only now: each needs seconds that the others do without."""
+    return getattr(import_module(f"extreme3d_ros.cli.{name}"), name)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("extreme3d", description="Detailed 3D faces from images, through occlusions.")
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_reconstruct(commands.add_parser("reconstruct", help="meshes of the faces in images and films"))
     _add_run(commands.add_parser("run", help="both ROS 2 nodes at work on an image, a video, a camera or a topic"))
     _add_bench(commands.add_parser("bench", help="the time that each stage takes on this machine"))
@@ -58,7 +67,6 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     _add_engine_options(parser)
     _add_references_option(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar, and nothing said of films")
-    parser.set_defaults(run=_reconstruct)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +82,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="folder for the last mesh, its figure and the table of rates")
     _add_engine_options(parser)
     _add_references_option(parser)
-    parser.set_defaults(run=_run)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -82,11 +89,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--json", action="store_true")
     _add_engine_options(parser)
-    parser.set_defaults(run=_bench)
 
 
 def _add_engines(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_engines)
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     build = actions.add_parser("build", help="make TensorRT's plans, or see that they are there")
     actions.add_parser("list", help="the plans that there are, and whether they are good for this machine")
@@ -105,7 +110,6 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_models)
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     add = actions.add_parser("import", help="convert a face model or a network of others")
     # The keys of face_model.importers.KINDS, whose import would cost every command its time, and the network.
@@ -124,7 +128,6 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_references(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_references)
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     build = actions.add_parser("build", help="enter the clear faces of a folder's images, the largest of each")
     build.add_argument("images", metavar="IMAGE_DIR", help="a folder of images")
@@ -181,40 +184,3 @@ def _add_references_option(parser: argparse.ArgumentParser) -> None:
         help="the gallery of faces that hole filling borrows from, or none; default: "
         "~/.local/share/extreme3d_ros/references if it is there and suits the face model, else the shipped one",
     )
-
-
-# The commands are imported when they run: each needs seconds of imports that the others do without.
-def _reconstruct(arguments) -> int:
-    from extreme3d_ros.cli.reconstruct import reconstruct
-
-    return reconstruct(arguments)
-
-
-def _run(arguments) -> int:
-    from extreme3d_ros.cli.run import run
-
-    return run(arguments)
-
-
-def _bench(arguments) -> int:
-    from extreme3d_ros.cli.bench import bench
-
-    return bench(arguments)
-
-
-def _engines(arguments) -> int:
-    from extreme3d_ros.cli.engines import engines
-
-    return engines(arguments)
-
-
-def _models(arguments) -> int:
-    from extreme3d_ros.cli.models import models
-
-    return models(arguments)
-
-
-def _references(arguments) -> int:
-    from extreme3d_ros.cli.references import references
-
-    return references(arguments)

@@ -41,7 +41,7 @@ def _import(arguments) -> int:
     if wrong := faults(model):
         raise ModelFileError(f"{arguments.path} gives no usable model ({wrong[0]}): is it really {arguments.kind}?")
     path = Path(arguments.out) if arguments.out else models_folder() / f"{arguments.kind}.npz"
-    output_folder(str(path.parent))
+    path = output_folder(str(path.parent)) / path.name
     data = io.BytesIO()
     save_full(data, model)
     write_bytes(path, data.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import realpath
 from pathlib import Path
 
 from extreme3d_ros.cli.files import output_folder
@@ -23,7 +24,7 @@ def import_network(kind: str, source: str, out: str | None) -> int:
     data = _imported(kind, source)
     entry = catalogue()[kind]
     path = Path(out) if out else entry.path
-    output_folder(str(path.parent))
+    path = output_folder(str(path.parent)) / path.name
     write_bytes(path, data)
     print(f"{path}: {entry.about}, {len(data) / 1e6:.0f} MB, ONNX Runtime's results are PyTorch's")
     print("use it with --profile extreme3d, or as the parameter profile of both nodes")
@@ -55,7 +56,7 @@ def network_notes() -> list[str]:
 
 def verify_network(path: Path) -> str:
     """Checks a network's file; gives what there is to say. Raises ModelFileError where it isn't sound."""
-    entry = next((entry for entry in catalogue().values() if entry.path.resolve() == path.resolve()), None)
+    entry = next((entry for entry in catalogue().values() if realpath(entry.path) == realpath(path)), None)
     if entry is None or entry.name in IMPORTED:
         return _verified_import(path)
     entry.verify()

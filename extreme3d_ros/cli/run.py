@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.cli.options import engines_of
+from extreme3d_ros.cli.processes import NAMESPACE, Processes, parameter
 from extreme3d_ros.engines import OnnxEngine
-from extreme3d_ros.errors import Extreme3DError, InputError
+from extreme3d_ros.errors import InputError
 from extreme3d_ros.face_model import FaceModel
-from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
 from extreme3d_ros.references.default import NONE, feature_of, references_of
 
-NAMESPACE = "/face"
-CAMERA = "/camera"
+if TYPE_CHECKING:  # it needs ROS, which may not be installed
+    from extreme3d_ros.cli.watcher import Watcher
+
 #: The first start compiles the numerical kernels, which takes about a minute on a small machine.
 FIRST_MESH_TIMEOUT = 180.0
-
-
-class NodeDied(Extreme3DError):
-    """One of the processes ended by itself; it has said why."""
 
 
 def run(arguments) -> int:
@@ -40,6 +32,8 @@ def run(arguments) -> int:
     try:
         import rclpy
         from rclpy.signals import SignalHandlerOptions
+
+        from extreme3d_ros.cli.watcher import Watcher
     except ImportError as error:
         raise InputError("rclpy is not installed: source your ROS 2, or pip install 'extreme3d_ros[ros]'") from error
     model = face_model_of(arguments.profile, arguments.face_model)
@@ -72,7 +66,7 @@ def run(arguments) -> int:
 
 def _is_topic(source: str) -> bool:
     """Whether a source names an image topic; what looks like a file, or is one, does not."""
-    return source.startswith("/") and not Path(source).suffix and not Path(source).exists()
+    return source.startswith("/") and not Path(source).suffix and not os.path.exists(source)
 
 
 def _check(source: str) -> None:
@@ -87,7 +81,7 @@ def _check_profile(profile: str, face_model: str, model: FaceModel) -> list[str]
     cannot be used: once, not from both nodes."""
     shape_network_of(profile, model, OnnxEngine), layers_of(profile, model, OnnxEngine)
     path = str(Path(face_model).absolute()) if face_model else ""
-    return ["-p", f"profile:={profile}", "-p", f"face_model:='{path}'"]
+    return parameter("profile", profile) + parameter("face_model", path)
 
 
 def _check_device(arguments) -> list[str]:
@@ -95,14 +89,14 @@ def _check_device(arguments) -> list[str]:
     had."""
     if arguments.device != "auto":
         engines_of(arguments).close()
-    return ["-p", f"device:='{arguments.device}'", "-p", f"precision:={arguments.precision}"]
+    return parameter("device", arguments.device) + parameter("precision", arguments.precision)
 
 
 def _check_references(folder: str, model: FaceModel) -> list[str]:
     """completion_node's argument for a gallery. Raises ModelFileError where it cannot be used."""
     feature_of(references_of(folder, model.name), model)
-    path = str(Path(folder).expanduser().absolute()) if folder not in ("", NONE) else folder
-    return ["-p", f"references:='{path}'"]
+    path = str(Path(os.path.expanduser(folder)).absolute()) if folder not in ("", NONE) else folder
+    return parameter("references", path)
 
 
 def _stay_on_this_machine() -> None:
@@ -110,132 +104,6 @@ def _stay_on_this_machine() -> None:
     if "FASTDDS_BUILTIN_TRANSPORTS" not in os.environ:
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         os.environ.setdefault("ROS_STATIC_PEERS", "127.0.0.1")
-
-
-class Processes:
-    """The nodes as child processes. profile: arguments of both; device: of face_node; references: of
-    completion_node."""
-
-    def __init__(
-        self,
-        source: str,
-        own_source: bool,
-        rate: float,
-        out: Path | None,
-        profile: list[str],
-        device: list[str],
-        references: list[str],
-    ):
-        topic = f"{CAMERA}/image_raw" if own_source else source
-        remap = ["-r", f"image_raw:={topic}", "-r", f"camera_info:={topic.rsplit('/', 1)[0]}/camera_info"]
-        if own_source:  # best effort loses large images between busy processes
-            remap += ["-p", "reliability:=reliable"]
-        ply = ["-p", f"ply_dir:={out.resolve()}"] if out else []
-        self._children = {
-            "face_node": _start("face_node", NAMESPACE, remap + profile + device),
-            "completion_node": _start("completion_node", NAMESPACE, ply + profile + references),
-        }
-        if own_source:
-            settings = ["-p", f"source:='{source}'", "-p", f"rate:={float(rate)}"]
-            self._children["image_source"] = _start("image_source", CAMERA, settings)
-
-    def check(self) -> None:
-        """Raises NodeDied if one has ended."""
-        for name, child in self._children.items():
-            if child.poll() is not None:
-                error = NodeDied(f"{name} ended with status {child.returncode}; its message stands above")
-                error.exit_status = child.returncode if child.returncode in (2, 3, 4) else 1
-                raise error
-
-    def memory(self) -> str:
-        """Resident memory of each, in a line."""
-        sizes = {name: _resident_mb(child.pid) for name, child in self._children.items()}
-        return "memory: " + ", ".join(f"{name} {size:.0f} MB" for name, size in sizes.items())
-
-    def stop(self) -> None:
-        """Ends them, politely first; one that is still importing ends at once and without a word."""
-        for child in self._children.values():
-            if child.poll() is None:
-                child.terminate()
-        deadline = time.monotonic() + 10
-        for child in self._children.values():
-            try:
-                child.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-
-
-def _start(node: str, namespace: str, arguments: list[str]) -> subprocess.Popen:
-    ros_arguments = ["--ros-args", "-r", f"__ns:={namespace}", *arguments]
-    # A session of its own: Ctrl-C reaches this process alone, which then ends the children in order.
-    return subprocess.Popen(
-        [sys.executable, "-m", f"extreme3d_ros.nodes.{node}", *ros_arguments],
-        start_new_session=True,
-        preexec_fn=_end_with_parent,
-    )
-
-
-def _end_with_parent() -> None:
-    """Asks Linux to end this child when its parent is gone, however that came about."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _resident_mb(pid: int) -> float:
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
-
-
-class Watcher:
-    """Subscribes to everything the nodes publish, counts it, and keeps the newest whole observation."""
-
-    def __init__(self):
-        import rclpy
-        from sensor_msgs.msg import Image
-        from visualization_msgs.msg import Marker
-
-        from extreme3d_ros.messages.observation import TOPICS
-        from extreme3d_ros.nodes.qos import MESH, OBSERVATION
-
-        self.node = rclpy.create_node("extreme3d_run")
-        self.observation: Mapping[str, bytes] | None = None
-        self._synchronizer = StampSynchronizer(TOPICS)
-        self._ages: dict[str, list[float]] = {}
-        for topic, kind in {**TOPICS, "bump_map_filled": Image, "mesh": Marker}.items():
-            self._ages[topic] = []
-            quality = MESH if topic == "mesh" else OBSERVATION
-            receive = partial(self._receive, topic, topic in TOPICS)
-            self.node.create_subscription(kind, f"{NAMESPACE}/{topic}", receive, quality, raw=True)
-        self._since = time.monotonic()
-
-    @property
-    def meshes(self) -> int:
-        """How many meshes came."""
-        return len(self._ages["mesh"])
-
-    def _receive(self, topic: str, of_observation: bool, data: bytes) -> None:
-        seconds, nanoseconds = stamp_of(data)
-        self._ages[topic].append((time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
-        if of_observation:
-            self.observation = self._synchronizer.add(topic, data) or self.observation
-
-    def restart(self) -> None:
-        """Forgets what was counted so far."""
-        for ages in self._ages.values():
-            ages.clear()
-        self._since = time.monotonic()
-
-    def table(self) -> str:
-        """Rates and latencies (from the image's stamp to here) of each topic."""
-        seconds = time.monotonic() - self._since
-        lines = [f"{'topic':<24}{'Hz':>7}{'median ms':>11}{'p95 ms':>9}"]
-        for topic, ages in self._ages.items():
-            median, late = np.percentile(ages, [50, 95]) if ages else (np.nan, np.nan)
-            lines.append(f"{NAMESPACE + '/' + topic:<24}{len(ages) / seconds:>7.1f}{median:>11.0f}{late:>9.0f}")
-        return "\n".join(lines)
 
 
 def _watch(watcher: Watcher, processes: Processes, seconds: float | None) -> None:

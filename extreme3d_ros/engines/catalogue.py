@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from reprlib import Repr
 
 import yaml
 
@@ -19,13 +21,18 @@ _FILE = "networks.yaml"
 _TEXTS = "about", "file", "preprocessing", "licence", "origin"
 _NEEDED = {*_TEXTS, "inputs", "limits"}
 _OWN = {"profiles", "imported_from"}
+#: All that PyYAML raises for text that is no YAML, and for tagged values that are none of their tag's.
+_UNREADABLE = OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError
+#: Values in errors: aliases let a few lines of YAML stand for more than memory holds.
+_BRIEF = Repr()
+_BRIEF.maxlevel = 2
 _TYPES = "float16", "float32", "uint8", "int32", "int64"
 
 
 def catalogue() -> dict[str, Network]:
     """All networks by name, the package's own first. Raises InputError where an entry of the user's is wrong."""
     networks, path = _read(_DATA / _FILE, _own), entries_path()
-    entered = _read(path, _entered) if path.exists() else {}
+    entered = _read(path, _entered) if os.path.exists(path) else {}
     if taken := networks.keys() & entered.keys():
         raise InputError(f"{path}: network {min(taken)} is one of the package's own: name yours otherwise")
     return networks | entered
@@ -62,7 +69,7 @@ def entries_path() -> Path:
 def _read(path: Path, make: Callable[[str, Mapping], Network]) -> dict[str, Network]:
     try:
         entries = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{path} cannot be read ({' '.join(str(error).split())}): mend or remove it") from error
     if not isinstance(entries, dict):
         raise InputError(f"{path} is no table of networks by name: mend or remove it")
@@ -73,7 +80,7 @@ def _entry(path: Path, name: str, entry: object, make: Callable[[str, Mapping], 
     try:
         return make(name, _table(entry, "the entry"))
     except ValueError as error:
-        raise InputError(f"{path}: network {name}: {error}") from error
+        raise InputError(" ".join(f"{path}: network {name}: {error}".split())) from error
 
 
 def _own(name: str, entry: Mapping) -> Network:
@@ -103,7 +110,7 @@ def _network(name: str, entry: Mapping, fields: set[str], folder: Path, remedy: 
     inputs = {str(key): _table(value, f"input {key}") for key, value in _table(entry["inputs"], "inputs").items()}
     return Network(
         name=name,
-        path=folder / Path(texts.pop("file")).expanduser(),
+        path=folder / os.path.expanduser(texts.pop("file")),
         shapes={key: _shape(value.get("shape"), key) for key, value in inputs.items()},
         noise={key: _noise(value["noise"], key) for key, value in inputs.items() if "noise" in value},
         limits={str(key): _two(value, f"limits of {key}") for key, value in _table(entry["limits"], "limits").items()},
@@ -115,28 +122,29 @@ def _network(name: str, entry: Mapping, fields: set[str], folder: Path, remedy: 
 
 def _table(value: object, what: str) -> Mapping:
     if not isinstance(value, dict) or not value:
-        raise ValueError(f"{what} must be a table, not {value!r}")
+        raise ValueError(f"{what} must be a table, not {_BRIEF.repr(value)}")
     return value
 
 
 def _text(value: object, what: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{what} must be text, not {value!r}")
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"{what} must be a line of text, not {_BRIEF.repr(value)}")
     return value
 
 
 def _shape(value: object, name: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(size) is int and size > 0 for size in value):
-        raise ValueError(f"input {name} needs a shape, a list of sizes, not {value!r}")
+        raise ValueError(f"input {name} needs a shape, a list of sizes, not {_BRIEF.repr(value)}")
     return tuple(value)
 
 
 def _noise(value: object, name: str) -> Noise:
     if not isinstance(value, list) or not value or value[0] not in _TYPES:
-        raise ValueError(f"noise of {name} must be [type, lowest, highest], type of {', '.join(_TYPES)}; not {value!r}")
+        kinds = ", ".join(_TYPES)
+        raise ValueError(f"noise of {name} must be [type, lowest, highest], type of {kinds}; not {_BRIEF.repr(value)}")
     low, high = _two(value[1:], f"noise of {name}")
     if low >= high:
-        raise ValueError(f"noise of {name} must be from a lower to a higher value, not {value!r}")
+        raise ValueError(f"noise of {name} must be from a lower to a higher value, not {_BRIEF.repr(value)}")
     return Noise(value[0], low, high)
 
 
@@ -144,5 +152,5 @@ def _two(value: object, what: str) -> tuple[float, float]:
     """Two numbers. YAML takes 1e-3 for text, and 1.0e-3 for a number."""
     numbers = value if isinstance(value, list) else []
     if len(numbers) != 2 or not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
-        raise ValueError(f"{what} must be two numbers (such as 1.0e-3), not {value!r}")
+        raise ValueError(f"{what} must be two numbers (such as 1.0e-3), not {_BRIEF.repr(value)}")
     return float(numbers[0]), float(numbers[1])

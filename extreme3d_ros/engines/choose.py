@@ -103,13 +103,12 @@ class Engines:
         """Settles how the GPU runs networks, or that, with `auto`, the CPU does."""
         try:
             self._by_gpu(_chosen(self._machine.find_gpus(), index))
-        except NoGpu:
+        except (NoGpu, DriverError) as error:
             if self._demanded:
                 raise
-        except DriverError as error:
-            if self._demanded:
-                raise
-            self._degrade(error)
+            if isinstance(error, DriverError):
+                self._degraded = str(error)
+                self._warn(f"{error}; the networks run on the CPU")
 
     def _by_gpu(self, gpu: Gpu) -> None:
         machine = self._machine
@@ -144,7 +143,7 @@ class Engines:
         except EngineError as error:
             if self._demanded:
                 raise
-            return self._instead(path, error)
+            return self._instead(self._on_cpu(path), path, error)
         return engine if self._demanded else self._guarded(engine, path)
 
     def _by_tensorrt(self, route: TensorRTRoute, path: Path, shapes: Shapes | None) -> Engine:
@@ -158,7 +157,7 @@ class Engines:
             if kept:
                 return self._guarded(kept, path)
         except ModelFileError as error:  # of an unreadable file ONNX Runtime says the same, and that counts
-            return self._instead(path, error)
+            return self._instead(self._on_cpu(path), path, error)
         engine = self._guarded(self._on_cpu(path), path)
         builder = Thread(target=self._build, args=(route, engine, path, shapes), name=f"build {path.stem}", daemon=True)
         self._builders.append(builder)
@@ -180,23 +179,17 @@ class Engines:
         try:
             engine = self._machine.fewer_bits(path)
         except ModelFileError as error:
-            engine = self._machine.onnx(path, "cpu")  # where the file is at fault, it says so
-            self._warn(f"{path.name}: {error}; it runs by {engine.about} instead")
-            return self._guarded(engine, path, str(error))
+            # Where the file is at fault, ONNX Runtime says so.
+            return self._instead(self._machine.onnx(path, "cpu"), path, error)
         return self._machine.onnx(path, "cpu") if engine is None else engine
 
     def _guarded(self, engine: Engine, path: Path, degraded: str = "") -> SwitchingEngine:
         return SwitchingEngine(engine, lambda: self._on_cpu(path), self._warn, degraded)
 
-    def _instead(self, path: Path, error: Exception) -> SwitchingEngine:
-        """The CPU's engine where the GPU's cannot be had."""
-        engine = self._on_cpu(path)
+    def _instead(self, engine: Engine, path: Path, error: Exception) -> SwitchingEngine:
+        """An engine that is taken because another cannot be had."""
         self._warn(f"{path.name}: {error}; it runs by {engine.about} instead")
         return self._guarded(engine, path, str(error))
-
-    def _degrade(self, error: Exception) -> None:
-        self._degraded = str(error)
-        self._warn(f"{error}; the networks run on the CPU")
 
     def _named(self) -> Iterator[tuple[str, Engine]]:
         """The engines by their files' names, those of one name by their paths."""

@@ -34,7 +34,8 @@ class Engine(Protocol):
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs by name, the caller's to keep.
 
-        Raises ValueError where the inputs aren't those that the network wants, EngineError where the device fails.
+        Raises ValueError where the inputs aren't those that the network wants, EngineError where the device fails or
+        an output is not finite.
         """
         ...
 
@@ -53,3 +54,20 @@ class EngineError(ModelFileError):
 
 class OutOfGpuMemory(EngineError):
     """The GPU has no room for a network."""
+
+
+def finite(answer: dict[str, np.ndarray], inputs: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
+    """An engine's answer, if all of it is numbers. network: what the error calls it.
+
+    Raises EngineError where it is not, so that nothing made of it is shown; ValueError where the inputs are not either.
+    """
+    for name, values in answer.items():
+        if not _finite(values):
+            if not all(map(_finite, inputs.values())):
+                raise ValueError("the network does not take such inputs: some are not finite")
+            raise EngineError(f"{network} gives a {name} that is not finite: import or install the network again")
+    return answer
+
+
+def _finite(values: np.ndarray) -> bool:
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def engine_in_fewer_bits(path: Path, flags: frozenset[str] | None = None) -> Eng
     flags = cpu_flags() if flags is None else flags
     if find_spec("openvino") is None:
         return None
-    if flags & _BF16 and path.resolve().parent == _SHIPPED.resolve():
+    if flags & _BF16 and os.path.dirname(os.path.realpath(path)) == os.path.realpath(_SHIPPED):
         return OpenVinoEngine(path, precision="bf16")
     small = quantised_path(path)
     if flags & _INT8 and small.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class Network:
 
     def require_file(self) -> None:
         """Raises ModelFileError where the file is not there."""
-        if not self.path.exists():
+        if not os.path.exists(self.path):  # nor where a folder may not be entered
             raise ModelFileError(f"the network {self.name} has no file {self.path}: {self.remedy}")
 
     def verify(self) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import stat
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
-from extreme3d_ros.engines.engine import EngineError, OutOfGpuMemory
+from extreme3d_ros.engines.engine import EngineError, OutOfGpuMemory, finite
 from extreme3d_ros.errors import ModelFileError
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
+#: No file of a network is longer: protobuf counts its bytes with 31 bits.
+_LARGEST = 1 << 31
 INSTALL_CUDA = "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 
@@ -31,7 +34,7 @@ class OnnxEngine:
         except ModuleNotFoundError:
             raise ModelFileError(f"{path} is run by ONNX Runtime: pip install onnxruntime") from None
 
-        data, self._on_gpu = read_network(path), device != "cpu"
+        data, self._path, self._on_gpu = read_network(path), path, device != "cpu"
         providers = _providers(onnxruntime, device)
         try:
             self._session = onnxruntime.InferenceSession(data, _options(onnxruntime, threads), providers=providers)
@@ -50,13 +53,14 @@ class OnnxEngine:
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs by name. Raises ValueError where inputs have not the shapes that the network wants, EngineError
-        where the GPU fails."""
+        where the GPU fails or an output is not finite."""
         try:
-            return dict(zip(self.outputs, self._session.run(None, inputs), strict=True))
+            answer = dict(zip(self.outputs, self._session.run(None, inputs), strict=True))
         except Exception as error:
             self._raise_if_of_gpu(error)
             reason = str(error).splitlines()[0]
             raise ValueError(f"the network does not take such inputs: {reason}") from error
+        return finite(answer, inputs, str(self._path))
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -81,9 +85,14 @@ class OnnxEngine:
 def read_network(path: Path) -> bytes:
     """A network file's bytes. Raises ModelFileError."""
     try:
+        found = Path(path).stat()
+        # To open a pipe would block, and some devices have no end.
+        if not stat.S_ISREG(found.st_mode) or found.st_size >= _LARGEST:
+            raise ValueError("no file of a network's size")
         return Path(path).read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read ({error.strerror}): import or install it again") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelFileError(f"{path} cannot be read ({reason}): import or install it again") from error
 
 
 def digest(path: Path) -> str:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import numpy as np
 
-from extreme3d_ros.engines.engine import EngineError
+from extreme3d_ros.engines.engine import EngineError, finite
 from extreme3d_ros.engines.onnx import read_network
 
 INSTALL = "pip install 'openvino>=2025.0'"
@@ -27,7 +27,7 @@ class OpenVinoEngine:
 
         Raises ModelFileError where the file is missing, EngineError where OpenVINO is, or cannot run it.
         """
-        data = read_network(path)
+        data, self._path = read_network(path), path
         openvino = load_openvino()
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -53,14 +53,16 @@ class OpenVinoEngine:
         self._lock = Lock()  # a request answers one at a time
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """The outputs by name. Raises ValueError where inputs are not those that the network wants."""
+        """The outputs by name. Raises ValueError where inputs are not those that the network wants, EngineError
+        where an output is not finite."""
         self._require(inputs)
         try:
             with self._lock:
                 found = self._request.infer(inputs, share_inputs=True)
-                return dict(zip(self.outputs, found.values(), strict=True))
+                answer = dict(zip(self.outputs, found.values(), strict=True))
         except RuntimeError as error:
             raise ValueError(f"the network does not take such inputs: {_reason(error)}") from error
+        return finite(answer, inputs, str(self._path))
 
     def close(self) -> None:
         """Nothing to do: OpenVINO frees its memory with the request."""

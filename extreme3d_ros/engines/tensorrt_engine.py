@@ -10,7 +10,7 @@ import numpy as np
 
 from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import Gpu
-from extreme3d_ros.engines.engine import EngineError
+from extreme3d_ros.engines.engine import EngineError, finite
 from extreme3d_ros.engines.tensorrt_module import Listener, TensorRT
 
 
@@ -62,7 +62,7 @@ class TensorRTEngine:
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs by name. Raises ValueError where inputs aren't those that the network wants, EngineError where
-        the GPU fails."""
+        the GPU fails or an output is not finite."""
         self._require_fit(inputs)
         with self._lock, self._stream.current():
             for name, array in inputs.items():
@@ -73,7 +73,8 @@ class TensorRTEngine:
             for name, array in self._results.items():
                 self._stream.download(array, self._addresses[name])
             self._stream.wait()
-            return {name: array.copy() for name, array in self._results.items()}
+            answer = {name: array.copy() for name, array in self._results.items()}
+        return finite(answer, inputs, f"the plan by {self.about}")
 
     def warm_up(self) -> None:
         """Runs once on zeros: what the driver compiles and reserves at the first run is then there. Raises EngineError,

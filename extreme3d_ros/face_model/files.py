@@ -17,7 +17,7 @@ import numpy as np
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.full_layout import LAYOUT, expand_full, promises
 from extreme3d_ros.face_model.model import DEFAULT_MODEL, MOUTH_INTERIOR, Embedding, FaceModel
-from extreme3d_ros.face_model.npz import BROKEN, read_npz
+from extreme3d_ros.face_model.npz import BROKEN, read_npz, reason
 
 _MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 _REMEDY = "build it with `python -m training.face_model` or reinstall the package"
@@ -33,13 +33,11 @@ def load_face_model(path: Path | str = DEFAULT_MODEL) -> FaceModel:
     except FileNotFoundError:
         raise ModelFileError(f"no face model at {path}: {remedy}") from None
     except BROKEN as error:
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise ModelFileError(f"{path} is not a readable face model ({reason}): {remedy}") from None
+        raise ModelFileError(f"{path} is not a readable face model ({reason(error)}): {remedy}") from None
     try:
         return _from_arrays(arrays)
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-        raise ModelFileError(f"{path} is not a face model of this package ({reason}): {remedy}") from None
+        raise ModelFileError(f"{path} is not a face model of this package ({reason(error)}): {remedy}") from None
 
 
 def _from_arrays(arrays) -> FaceModel:

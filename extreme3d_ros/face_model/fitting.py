@@ -23,6 +23,11 @@ from extreme3d_ros.face_model.model import FaceModel
 _CORRELATION = 5.0
 #: A point this many times farther off than it should be counts half.
 _OUTLYING = 3.0
+_UNEXPLAINED = "no pose explains the landmarks"
+
+
+class NoPose(ValueError):
+    """Points that no pose of the face explains."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,17 @@ class PointFitter:
         self._modes = np.stack([embed.on(model.faces, mode) for mode in modes], axis=-1).astype(np.float32)
 
     def __call__(self, known: Evidence, camera: Camera) -> Fit:
-        """The fit, in the camera's frame. Raises ValueError where no pose explains the points."""
+        """The fit, in the camera's frame. Raises NoPose where none explains the points."""
         c = known.mean.astype(np.float64)
         R, t = pose_by_points(self._points(c), known.points, camera)
         for _ in range(self._iterations):
             H, gradient, residual = self._normal(known, camera, R, t, c)
-            step = -cho_solve(cho_factor(H), gradient, check_finite=False)
+            step = -cho_solve(_factor(H), gradient, check_finite=False)
             R = Rotation.from_rotvec(step[:3]).as_matrix() @ R
             t = t + step[3:6]
             c = c + step[6:]
+        if not np.isfinite(c).all() or not 0 < t[2] < np.inf:
+            raise NoPose(_UNEXPLAINED)
         shape, expression = np.split(c.astype(np.float32), [self._shapes])
         return Fit(shape, expression, R, t, residual, *_shape_apart(H, self._shapes))
 
@@ -122,11 +129,19 @@ class PointFitter:
         return H, gradient, residual
 
 
+def _factor(H: np.ndarray):
+    """For cho_solve. Raises NoPose where the points went beyond all numbers on the way."""
+    try:
+        return cho_factor(H)
+    except ValueError as error:  # not finite, or not positive definite
+        raise NoPose(_UNEXPLAINED) from error
+
+
 def _shape_apart(H: np.ndarray, shapes: int) -> tuple[np.ndarray, np.ndarray, float]:
     """`Fit`'s information, response and doubt, of a normal matrix over pose (6), shape and expression."""
     other = np.r_[:6, 6 + shapes : len(H)]
     across = H[other, 6 : 6 + shapes]
-    factor = cho_factor(H[np.ix_(other, other)])
+    factor = _factor(H[np.ix_(other, other)])
     response = -cho_solve(factor, across)
     doubt = float(np.sqrt(cho_solve(factor, np.eye(len(other), 2))[[0, 1], [0, 1]].mean()))
     return H[6 : 6 + shapes, 6 : 6 + shapes] + across.T @ response, response, doubt
@@ -135,14 +150,14 @@ def _shape_apart(H: np.ndarray, shapes: int) -> tuple[np.ndarray, np.ndarray, fl
 def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """R (3, 3), t (3,) of known places (N, 3) that are seen at points (N, 2), by PnP (Terzakis and Lourakis 2020).
 
-    Raises ValueError where there is none.
+    Raises NoPose where there is none.
     """
     try:
         _, rotation, t = cv2.solvePnP(
             places, points.astype(np.float64), camera.K, distCoeffs=np.empty(0), flags=cv2.SOLVEPNP_SQPNP
         )
     except cv2.error as error:  # points that coincide or are not finite
-        raise ValueError("no pose explains the landmarks") from error
+        raise NoPose(_UNEXPLAINED) from error
     if not np.isfinite(t).all() or t[2, 0] <= 0:
-        raise ValueError("no pose explains the landmarks")
+        raise NoPose(_UNEXPLAINED)
     return cv2.Rodrigues(rotation)[0], t[:, 0]

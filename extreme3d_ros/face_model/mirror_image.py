@@ -33,7 +33,7 @@ class MirrorImage:
 
 
 def _mirrored(modes, mirror):
-    """(K, K): coefficients to those of the mirror image, by least squares."""
+    """(K, K): coefficients to those of the mirror image, by least squares; modes may depend on each other."""
     flat = modes.reshape(len(modes), -1)
     other = (modes[:, mirror] * _FLIP).reshape(len(modes), -1)
-    return np.linalg.solve((flat @ flat.T).astype(np.float64), (flat @ other.T).astype(np.float64))
+    return np.linalg.lstsq((flat @ flat.T).astype(np.float64), (flat @ other.T).astype(np.float64), rcond=None)[0]

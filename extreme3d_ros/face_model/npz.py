@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import tokenize
 import zipfile
@@ -10,24 +11,43 @@ from pathlib import Path
 
 import numpy as np
 
-#: What an archive may unpack to, bytes: a model of 100,000 vertices and 400 modes takes half of it.
-LARGEST = 1 << 30
+from extreme3d_ros.face_model.regular_file import regular
+
+#: What a file's arrays may take together, bytes, and how many numbers one of them may hold: a model of 100,000 vertices
+#: and 250 modes.
+LARGEST, MOST_NUMBERS = 1 << 30, 75_000_000
 #: All that zipfile and numpy raise for a broken archive.
 BROKEN = (
     *(OSError, ValueError, TypeError, EOFError, KeyError, OverflowError, MemoryError, NotImplementedError),
     *(RuntimeError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
+#: What numpy writes; of others zipfile unpacks a piece at once, however much comes of it.
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive. Raises one of BROKEN; sizes are checked before anything is allocated."""
-    with zipfile.ZipFile(path) as archive:
+    """All arrays of an archive, of numbers or of text. Raises one of BROKEN; sizes are checked before anything is
+    allocated."""
+    with zipfile.ZipFile(regular(path)) as archive:
         if sum(info.file_size for info in archive.infolist()) > LARGEST:
             raise ValueError(f"it unpacks to more than {LARGEST >> 20} MB")
         return {info.filename.removesuffix(".npy"): _read(archive, info) for info in archive.infolist()}
 
 
+def reason(error: Exception) -> str:
+    """Why a file could not be read, for a message."""
+    missing = isinstance(error, KeyError) and error.args
+    return one_line(f"{error.args[0]} is missing" if missing else str(error).split("\n")[0]) or type(error).__name__
+
+
+def one_line(text: str) -> str:
+    """A text that may be a hostile file's own as one line of moderate length."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
+
+
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    if info.compress_type not in _PACKED:
+        raise ValueError(f"{info.filename} is packed as numpy packs nothing")
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):
@@ -36,10 +56,12 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
         shape, _, dtype = header(file)
         if dtype.hasobject:
             raise ValueError(f"{info.filename} holds pickled objects")
-        count = 1
-        for size in shape:
-            count *= size
-        if min(shape, default=0) < 0 or count * dtype.itemsize + file.tell() != info.file_size:
+        if dtype.kind not in "biufU":
+            raise ValueError(f"{info.filename} has the type {dtype}")
+        count = math.prod(shape)
+        if min(shape, default=0) < 0 or count > MOST_NUMBERS:
+            raise ValueError(f"{info.filename} has the shape {shape}")
+        if count * dtype.itemsize + file.tell() != info.file_size:
             raise ValueError(f"{info.filename} is not as long as its header says")
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 
 _CHIN, _SELLION, _NOSE_TIP, _RIGHT_EYE, _LEFT_EYE = 8, 27, 30, 36, 45
 #: MediaPipe's points at the outer eye corners, the person's right one first.
 _EYES468 = (33, 263)
+#: No coefficient of 1 moves a vertex so far, metres.
+_FAR = 1.0
+
+
+def require_sound(model: FaceModel, path: Path | str) -> None:
+    """Raises ModelFileError where the model of a file is none; all the road rests on what is checked here."""
+    if wrong := faults(model):
+        raise ModelFileError(f"{path} is no usable face model ({'; '.join(wrong)}): import it again")
 
 
 def faults(model: FaceModel) -> list[str]:
@@ -18,7 +29,9 @@ def faults(model: FaceModel) -> list[str]:
     eyes = points[[_RIGHT_EYE, _LEFT_EYE]]
     a, b, c = model.mean[model.faces].transpose(1, 0, 2)
     front = a[:, 2] > np.median(model.mean[:, 2])
+    modes = np.concatenate([model.shape_modes, model.expression_modes])
     checks = {
+        "its name is no short line": 0 < len(model.name) <= 200 and model.name.isprintable(),
         "the outer eye corners are not 6 to 12 cm apart": 0.06 < np.linalg.norm(eyes[0] - eyes[1]) < 0.12,
         "x does not run to the person's left": eyes[0, 0] < 0 < eyes[1, 0],
         "y does not run upwards": points[_SELLION, 1] > points[_CHIN, 1],
@@ -28,8 +41,16 @@ def faults(model: FaceModel) -> list[str]:
         "the 68 and the 468 points do not meet": np.linalg.norm(eyes - eyes468, axis=1).max() < 0.012,
         "a landmark lies beside its triangle": _within(model.landmarks68) and _within(model.landmarks468),
         "a landmark's noise is not positive": (model.landmark_noise > 0).all(),
+        "a mode moves the face by metres": np.abs(modes).max(initial=0.0) < _FAR,
+        "an edge has more than two triangles": _is_manifold(model.faces),
+        "its texture space is not 0 to 1": np.abs(model.uv - 0.5).max() <= 0.5 + 1e-4,
     }
     return [fault for fault, good in checks.items() if not good]
+
+
+def _is_manifold(faces: np.ndarray) -> bool:
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64))
+    return bool(np.unique(edges[:, 0] << 32 | edges[:, 1], return_counts=True)[1].max() <= 2)
 
 
 def _within(embedding) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,7 @@ Frames = Iterator[tuple[float, np.ndarray]]
 
 def is_camera(source: str) -> bool:
     """Whether a source is a camera's number; a file of that name is a file."""
-    return source.isdecimal() and not Path(source).exists()
+    return source.isdecimal() and not os.path.exists(source)
 
 
 def is_video(source: str) -> bool:
@@ -41,7 +42,7 @@ class Video:
     def __init__(self, path: str | Path, seconds: float | None = None):
         """seconds: nothing later than that is shown. Raises InputError where the file can't be read."""
         self.path, self._end = str(path), np.inf if seconds is None else seconds
-        if not Path(path).is_file():
+        if not os.path.isfile(path):  # pathlib's own raises where a name is too long
             raise InputError(f"cannot read {path}: there is no such file; give the path of a video")
         capture = _opened(self.path, self.path)
         self.rate = _rate(capture)
@@ -127,8 +128,9 @@ class Recording:
 
 
 def _opened(source: str | int, name: str) -> cv2.VideoCapture:
-    with native_stderr_silenced():
-        capture = cv2.VideoCapture(source)
+    capture = cv2.VideoCapture()
+    with native_stderr_silenced(), suppress(cv2.error):  # raised where a number is too large
+        capture.open(source)
     if not capture.isOpened():
         raise InputError(f"cannot open {name}; check that it is there and that OpenCV knows its format")
     return capture

@@ -43,6 +43,8 @@ def camera_info_to_calibration(message: CameraInfo) -> Calibration | None:
         camera = Camera(_windowed(K, (roi.x_offset, roi.y_offset), binning), width, height)
     except ValueError as error:
         raise InputError(f"camera_info is wrong: {error}; calibrate the camera") from error
+    if width and height and not camera.likely:
+        raise InputError(f"camera_info is wrong: no lens shows {width} x {height} pixels by {_told(K)}, K is in pixels")
     return Calibration(camera, _distortion(message), message.distortion_model)
 
 
@@ -69,10 +71,16 @@ def _distortion(message: CameraInfo) -> np.ndarray:
     coefficients = np.array(message.d, float)
     if not coefficients.any():
         return np.zeros(0)
-    if len(coefficients) not in _MODELS.get(message.distortion_model, ()) or not np.isfinite(coefficients).all():
+    if not np.isfinite(coefficients).all():
+        raise InputError("camera_info has coefficients of distortion that are not finite; calibrate the camera")
+    if len(coefficients) not in _MODELS.get(message.distortion_model, ()):
         known = ", ".join(f"{name} of {' or '.join(map(str, sizes))}" for name, sizes in _MODELS.items())
         raise InputError(
-            f"camera_info has {len(coefficients)} coefficients of distortion model {message.distortion_model!r}; "
+            f"camera_info has {len(coefficients)} coefficients of distortion model {message.distortion_model[:40]!r}; "
             f"known are {known}"
         )
     return coefficients
+
+
+def _told(K: np.ndarray) -> str:
+    return f"fx {K[0, 0]:g}, fy {K[1, 1]:g}, cx {K[0, 2]:g}, cy {K[1, 2]:g}"

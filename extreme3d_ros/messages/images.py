@@ -13,6 +13,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from extreme3d_ros.errors import InputError
+from extreme3d_ros.messages.decoding import decoded
+
+#: Pixels that a side may have: OpenCV's remapping takes no more.
+LONGEST_SIDE = 2**15 - 2
+#: Letters of a sender's text that are told.
+_LONGEST_NAME = 40
 
 
 def image_to_bgr(message: Image) -> np.ndarray:
@@ -20,8 +26,9 @@ def image_to_bgr(message: Image) -> np.ndarray:
     encoding = _CAMERA_ENCODINGS.get(message.encoding)
     if encoding is None:
         known = ", ".join(_CAMERA_ENCODINGS)
-        raise InputError(f"image encoding {message.encoding!r} is not supported; have the camera send one of {known}")
-    return encoding.to_bgr(_pixels(message, encoding.dtype, encoding.channels))
+        name = _quoted(message.encoding)
+        raise InputError(f"image encoding {name} is not supported; have the camera send one of {known}")
+    return encoding.to_bgr(_of_camera(_pixels(message, encoding.dtype, encoding.channels)))
 
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
@@ -30,17 +37,13 @@ def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     The format's text matters in one case: "...compressed rgb8" says that the sender took RGB for BGR when it encoded,
     and compressed_image_transport's subscriber, ROS's own, undoes that.
     """
-    data = np.frombuffer(message.data, np.uint8)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
-    except cv2.error:
-        image = None
-    if image is not None and image.dtype == np.uint16:
+        image = _of_camera(decoded(bytes(message.data)))
+    except InputError as error:
+        about = f"compressed image of format {_quoted(message.format)} and {len(message.data)} bytes"
+        raise InputError(f"{about}: {error}") from error
+    if image.dtype == np.uint16:
         image = _to_8_bits(image)
-    if image is None or image.dtype != np.uint8:
-        raise InputError(
-            f"compressed image of format {message.format!r} and {data.size} bytes cannot be decoded; send JPEG or PNG"
-        )
     return cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if "compressed rgb" in message.format else image
 
 
@@ -60,7 +63,7 @@ def layer_to_image(layer: np.ndarray, header: Header) -> Image:
 def image_to_layer(message: Image, encoding: str) -> np.ndarray:
     """The array in an Image that must be of the given encoding: bgr8, mono8 or 32FC1. Raises InputError else."""
     if message.encoding != encoding:
-        raise InputError(f"image encoding is {message.encoding!r} where {encoding!r} is needed")
+        raise InputError(f"image encoding is {_quoted(message.encoding)} where {encoding!r} is needed")
     dtype, ndim = next(key for key, value in _LAYER_ENCODINGS.items() if value == encoding)
     return _pixels(message, np.dtype(dtype), 3 if ndim == 3 else 1)
 
@@ -84,6 +87,19 @@ def _pixels(message: Image, dtype: np.dtype, channels: int) -> np.ndarray:
     stored = dtype.newbyteorder(">" if message.is_bigendian else "<")
     pixels = np.ascontiguousarray(rows[:, :row]).view(stored).astype(dtype, copy=False)
     return pixels if channels == 1 else pixels.reshape(height, width, channels)
+
+
+def _of_camera(pixels: np.ndarray) -> np.ndarray:
+    """The pixels (H, W, ..) of an image that can be worked on."""
+    height, width = pixels.shape[:2]
+    if max(height, width) > LONGEST_SIDE:
+        raise InputError(f"image is {width} x {height} pixels; at most {LONGEST_SIDE} a side can be worked on")
+    return pixels
+
+
+def _quoted(text: str) -> str:
+    """What a sender wrote, fit for a line."""
+    return repr(text if len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME] + "...")
 
 
 def _to_8_bits(pixels: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ class CompletionNode(ManagedNode[_Loaded]):
         self._streams = FaceStreams(lambda face: self.loaded.outlets.below(where, face))
         self._streams.follow([""], "")
         self._worker = NewestWorker(lambda item: self.attempt(lambda: self._work(*item)), "completion")
-        self._watch = self.create_timer(_LOOK_PERIOD, self._look, clock=STEADY)
+        self._watch = self.create_timer(_LOOK_PERIOD, lambda: self.attempt(self._look), clock=STEADY)
         self.get_logger().info(f"waiting for observations {self._inlet.origin}")
 
     def stop(self) -> None:
@@ -122,11 +122,14 @@ class CompletionNode(ManagedNode[_Loaded]):
             "frames_in": self.statistics["observations"],
             "dropped": self._worker.dropped + self._inlet.dropped,
             "skipped": self.statistics["skipped"],
+            "not saved": self.statistics["not saved"],
             "ids": ", ".join(sorted(filter(None, self._streams))),
             "filled_from": _shares(self._finished.completed.filled_from) if self._finished else "",
         }
         if not any(map(self._wanted, streams)):
             return DiagnosticStatus.OK, "idle: nobody subscribes", values
+        if trouble := self._saving.trouble:
+            return DiagnosticStatus.WARN, f"meshes are not saved: {trouble}", values
         if slow := lateness(self.statistics, self.settings["max_latency"]):
             return DiagnosticStatus.WARN, slow, values
         return DiagnosticStatus.OK, "no face" if all(map(self._lost, streams)) else "working", values
@@ -186,7 +189,7 @@ class CompletionNode(ManagedNode[_Loaded]):
             finished = self._finish(stream, receive())
             self._show(stream, finished)
             self.statistics.finished((time.monotonic() - arrival) * 1e3, finished.completed.timings_ms)
-            self._saving.save_if_every(finished)
+            self.attempt(lambda: self._saving.save_if_every(finished), "not saved")
         if self._is_chosen(stream):
             self._saving.answer()
 

@@ -30,6 +30,7 @@ from extreme3d_ros.engines import EngineMaker, Engines
 from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.face_outlets import FaceOutlets
 from extreme3d_ros.nodes.following import Following
+from extreme3d_ros.nodes.frame_clock import FrameClock
 from extreme3d_ros.nodes.image_inlet import PATIENCE, ImageInlet
 from extreme3d_ros.nodes.latency import lateness
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
@@ -111,13 +112,14 @@ class FaceNode(ManagedNode[_Loaded]):
 
     def start(self) -> None:
         self.loaded.following.start()
-        self._worker = NewestWorker(lambda item: self.attempt(lambda: self._observe(*item)), "fast path")
-        self._images = ImageInlet(self, self._take)
+        self._worker = NewestWorker(self._work, "fast path")
+        self._images = ImageInlet(self, self._take, lambda: self._enabled and self._watched())
+        self._frame_clock = FrameClock()
         self._watch = self.create_timer(PATIENCE, self._warn_of_silence, clock=STEADY)
 
     def stop(self) -> None:
-        self._images.close()
         super().stop()
+        self._images.close()  # after the worker, which asks it for more
         self.loaded.following.stop()
 
     def health(self) -> tuple[bytes, str, dict[str, object]]:
@@ -130,7 +132,7 @@ class FaceNode(ManagedNode[_Loaded]):
             "image_topic": self._images.topic,
             "camera": self._images.camera,
             "frames_in": self._images.frames,
-            "dropped": self._worker.dropped,
+            "dropped": self._images.dropped,
             "skipped": self.statistics["skipped"],
             "faces": self.statistics["faces"],
             "face_id": self.chosen,
@@ -154,17 +156,21 @@ class FaceNode(ManagedNode[_Loaded]):
         return DiagnosticStatus.OK, "working", values
 
     def _take(self, serialized: bytes, arrival: float) -> None:
-        if self._enabled:
-            self._worker.give((serialized, arrival))
+        self._worker.give((serialized, arrival))
+
+    def _work(self, item: tuple[bytes, float]) -> None:
+        self.attempt(lambda: self._observe(*item))
+        self._images.more()
 
     def _observe(self, serialized: bytes, arrival: float) -> None:
         """The work on one image."""
+        if not self._enabled:
+            return
         if not self._watched():
             self.loaded.following.rest()
             return
         frame, header = self._images.read(serialized)
-        # Of a camera that sets no stamps the arrivals say how time goes.
-        stamp = header.stamp.sec + header.stamp.nanosec * 1e-9 or arrival
+        stamp = self._frame_clock(header.stamp, arrival)
         live = self.loaded.live
         stages: dict[str, float] = defaultdict(float)  # milliseconds of all faces
         with timed(stages, "detection"):

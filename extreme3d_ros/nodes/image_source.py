@@ -6,6 +6,7 @@ Parameters: see SETTINGS, or `ros2 param describe`.
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from collections.abc import Iterator
@@ -113,7 +114,7 @@ def images(source: str, width: int = 0) -> Images:
     if source.isdecimal():
         camera = Webcam(int(source))
         return Images((_resized(image, width) for image in camera), camera.rate)
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's own raises where a name is too long
         return Images(_folder(path, width))
     if is_video(source):
         video = Video(source)

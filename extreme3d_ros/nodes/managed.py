@@ -21,13 +21,11 @@ from extreme3d_ros.messages.diagnostics import diagnostic_array
 from extreme3d_ros.nodes.memory import keep_one_heap
 from extreme3d_ros.nodes.settings import Setting, Settings
 from extreme3d_ros.nodes.statistics import Statistics
+from extreme3d_ros.nodes.telling import Rarely, line_of
 from extreme3d_ros.nodes.transport import make_room
 from extreme3d_ros.nodes.worker import NewestWorker
 
 AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
-
-#: Seconds between equal warnings.
-THROTTLE = 5.0
 
 #: A clock that runs on when a simulated one stands still.
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
@@ -60,7 +58,8 @@ class ManagedNode(LifecycleNode, Generic[Loaded]):
         self.statistics = Statistics()
         self._phase, self._trouble = "unconfigured", ""
         self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(1.0, self._report, clock=STEADY)
+        self._rarely = Rarely()
+        self.create_timer(1.0, lambda: self.attempt(self._report), clock=STEADY)
 
     @property
     def loaded(self) -> Loaded:
@@ -97,31 +96,34 @@ class ManagedNode(LifecycleNode, Generic[Loaded]):
         if self.settings["autostart"] and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
-    def attempt(self, work: Callable[[], None]) -> None:
-        """Runs a worker's work; what it raises becomes a line in the log."""
+    def attempt(self, work: Callable[[], None], failed: str = "skipped") -> None:
+        """Runs what may fail in one frame and not in the next: what it raises is counted as `failed`, and becomes a
+        line in the log, though not in every frame."""
         try:
             work()
-        except Extreme3DError as error:
-            self.statistics.count("skipped")
-            self.get_logger().warning(f"skipped: {error}", throttle_duration_sec=THROTTLE)
         except Exception as error:
-            self.statistics.count("skipped")
-            if self.context.ok():  # at shutdown publishers end before the workers
-                self.get_logger().error(f"skipped, please report this: {error!r}", throttle_duration_sec=THROTTLE)
+            self.statistics.count(failed)
+            # At shutdown publishers end before the workers.
+            if self.context.ok() and self._rarely(error):
+                log = self.get_logger()
+                (log.warning if isinstance(error, Extreme3DError) else log.error)(f"{failed}: {line_of(error)}")
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             self._loaded = self.load()
         except Exception as error:  # a broken installation too leaves a node that can tell so
-            self._trouble = str(error) if isinstance(error, Extreme3DError) else f"cannot be configured: {error!r}"
-            self.get_logger().error(self._trouble)
+            self._fail(error)
             return TransitionCallbackReturn.FAILURE
         self._phase, self._trouble, self.settings.fixed = "inactive", "", True
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         result = super().on_activate(state)
-        self.start()
+        try:
+            self.start()
+        except Exception as error:  # rclpy would say nothing
+            self._fail(error)
+            return TransitionCallbackReturn.ERROR
         self._phase = "active"
         return result
 
@@ -149,6 +151,10 @@ class ManagedNode(LifecycleNode, Generic[Loaded]):
         self._phase, self.settings.fixed = "unconfigured", False
         self.unload()
 
+    def _fail(self, error: Exception) -> None:
+        self._trouble = line_of(error)
+        self.get_logger().error(self._trouble)
+
     def _end_work(self) -> None:
         if self._phase == "active":
             self._phase = "inactive"
@@ -174,7 +180,26 @@ def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | Non
     """The same for several nodes in one process, whose callbacks take turns; the last one is taken down first."""
     keep_one_heap()
     make_room()
-    rclpy.init(args=args)
+    try:
+        _init(args)
+        _spin(make_nodes)
+    except (InputError, ParameterException) as error:
+        print(f"extreme3d: {error}", file=sys.stderr)
+        return InputError.exit_status
+    return 0
+
+
+def _init(args: list[str] | None) -> None:
+    """Raises InputError where the arguments are none that ROS takes."""
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:
+        said = str(error).split(", at /")[0]  # and where in rcl's source that was noticed
+        said = " ".join(said.split())
+        raise InputError(f"{said}; check what follows --ros-args, and the parameter file") from error
+
+
+def _spin(make_nodes: Callable[[], Iterable[Node]]) -> None:
     nodes: list[Node] = []
     try:
         executor = SingleThreadedExecutor()
@@ -187,15 +212,11 @@ def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | Non
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except (InputError, ParameterException) as error:
-        print(f"extreme3d: {error}", file=sys.stderr)
-        return InputError.exit_status
     except Exception:
         if rclpy.ok():  # else a signal took the context from under a node that was still being made
             raise
     finally:
         _take_down(*reversed(nodes))
-    return 0
 
 
 def _take_down(*nodes: Node) -> None:

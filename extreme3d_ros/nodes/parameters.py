@@ -50,10 +50,14 @@ COMPLETION_NODE = [
         tuple(COLORINGS),
         live=True,
     ),
-    Setting("ply_dir", "~/extreme3d_meshes", "folder for PLY files; made when first needed", live=True),
+    Setting("ply_dir", "~/extreme3d_meshes", "folder for PLY files; made when first needed", live=True, needed=True),
     Setting("save_every_mesh", False, "write each finished mesh of each face to ply_dir", live=True),
     Setting(
-        "max_saved", 300, "how many meshes of save_every_mesh are kept; the oldest go", limits=(1, 1_000_000), live=True
+        "max_saved",
+        300,
+        "how many meshes of save_every_mesh are kept in ply_dir; the oldest go, also those of earlier runs",
+        limits=(1, 1_000_000),
+        live=True,
     ),
     Setting("lost_after", 1.0, "seconds without a face after which the mesh is deleted", limits=(0.1, 3600), live=True),
     Setting(

@@ -18,7 +18,8 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class Setting:
-    """A parameter. Its type is the default's; limits: (low, high) of a number; live: may change while at work."""
+    """A parameter. Its type is the default's; limits: (low, high) of a number; live: may change while at work; needed:
+    a text that must not be empty."""
 
     name: str
     default: Value
@@ -26,14 +27,16 @@ class Setting:
     choices: Sequence[str] = ()
     limits: tuple[float, float] | None = None
     live: bool = False
+    needed: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
         """What `ros2 param describe` shows."""
         descriptor = ParameterDescriptor(name=self.name, description=self.description)
         if self.choices:
             descriptor.additional_constraints = f"one of: {', '.join(self.choices)}"
-        # `-p rate:=15` makes an integer, `-p source:=0` too: they are taken for what they are meant.
-        descriptor.dynamic_typing = isinstance(self.default, float | str)
+        # `read` sees to the type. `-p rate:=15` makes an integer, `-p source:=0` too: they are taken for what they are
+        # meant; and rclpy would refuse others by numbers of types.
+        descriptor.dynamic_typing = True
         if self.limits and isinstance(self.default, float):
             low, high = map(float, self.limits)
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -51,6 +54,8 @@ class Setting:
             raise InputError(f"parameter {self.name} must be one of {', '.join(self.choices)}, not {value!r}")
         if self.limits and not self.limits[0] <= value <= self.limits[1]:
             raise InputError(f"parameter {self.name} must be in {self.limits[0]} .. {self.limits[1]}, not {value!r}")
+        if self.needed and value == "":
+            raise InputError(f"parameter {self.name} must not be empty")
         return type(self.default)(value)
 
 

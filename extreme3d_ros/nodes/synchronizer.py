@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
+_STAMP_END = 12  # of a serialized message that begins with a Header
+
 
 def stamp_of(serialized: bytes) -> tuple[int, int]:
     """Seconds and nanoseconds of a serialized message that begins with a Header."""
@@ -26,7 +28,10 @@ class StampSynchronizer:
         self._sets: dict[tuple[int, int], dict[str, bytes]] = {}  # in order of arrival
 
     def add(self, topic: str, serialized: bytes) -> dict[str, bytes] | None:
-        """Takes a message; returns the set that it completes."""
+        """Takes a message; returns the set that it completes. One that is too short for a stamp is dropped."""
+        if len(serialized) < _STAMP_END:
+            self.dropped += 1
+            return None
         stamp = stamp_of(serialized)
         messages = self._sets.setdefault(stamp, {})
         messages[topic] = serialized

@@ -13,6 +13,7 @@ from std_msgs.msg import String
 from extreme3d_ros.messages.observation import TOPICS, Received, messages_to_observation
 from extreme3d_ros.nodes.qos import FACE_ID, OBSERVATION
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer
+from extreme3d_ros.nodes.topic_soundness import check_sound
 
 #: Takes an id, "" for that of the base topics, and what makes the observation if no newer one overtakes it.
 Take = Callable[[str, Callable[[], Received]], None]
@@ -82,6 +83,8 @@ class TopicInlet:
 
 
 def _received(messages: Mapping[str, bytes], face: str) -> Received:
-    return messages_to_observation(
-        {topic: deserialize_message(serialized, TOPICS[topic]) for topic, serialized in messages.items()}, face
-    )
+    """Raises InputError where the messages make no sound observation."""
+    typed = {topic: deserialize_message(serialized, TOPICS[topic]) for topic, serialized in messages.items()}
+    received = messages_to_observation(typed, face)
+    check_sound(received)
+    return received

@@ -36,13 +36,27 @@ def video_file(path: str | Path, rate: float, width: int, height: int) -> Iterat
     Raises InputError where the video can't be written.
     """
     with placed_when_whole(path) as temporary:
-        ffmpeg, about = _ffmpeg(), (temporary, rate, width, height)
-        with _h264(ffmpeg, *about) if ffmpeg else _vp8(*about) as show:
+        ffmpeg, about, shown = _ffmpeg(), (temporary, rate, width, height), 0
+        with _h264(ffmpeg, *about) if ffmpeg else _vp8(*about) as write:
+
+            def show(image: np.ndarray) -> None:
+                nonlocal shown
+                write(image)
+                shown += 1
+
             yield show
-        with native_stderr_silenced():  # neither writer tells of a full disk
-            whole = cv2.VideoCapture(str(temporary)).isOpened()
-        if not whole:
+        if _frames_in(temporary) != shown:  # neither writer tells of a full disk
             raise InputError(f"cannot write {path}: the video came out broken; check the folder and the disk")
+
+
+def _frames_in(path: Path) -> int:
+    """How many frames of a video can be read; -1 where it cannot be opened."""
+    with native_stderr_silenced():
+        capture = cv2.VideoCapture(str(path))
+        count = 0 if capture.isOpened() else -1
+        while capture.grab():
+            count += 1
+    return count
 
 
 @contextmanager

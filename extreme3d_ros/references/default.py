@@ -11,7 +11,7 @@ from extreme3d_ros.folders import references_folder
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.references.gallery import Gallery
 from extreme3d_ros.references.identity import EMBEDDING, EmbeddingFeature, ShapeFeature
-from extreme3d_ros.references.manifest import MANIFEST
+from extreme3d_ros.references.manifest import MANIFEST, unsound
 
 #: The shipped gallery, for the shipped face model.
 DEFAULT_REFERENCES = Path(__file__).parent.parent / "data" / "references"
@@ -31,7 +31,7 @@ def references_of(folder: Path | str, face_model: str) -> Gallery | None:
     if str(folder) == NONE:
         return None
     if str(folder):
-        return _suiting(Gallery(Path(folder).expanduser()), face_model)
+        return _suiting(Gallery(Path(os.path.expanduser(folder))), face_model)
     # os.path: in a home that may not be entered there is none.
     there = (place for place in (references_folder(), DEFAULT_REFERENCES) if os.path.exists(place / MANIFEST))
     return next((gallery for gallery in map(Gallery, there) if gallery.face_model == face_model), None)
@@ -40,11 +40,16 @@ def references_of(folder: Path | str, face_model: str) -> Gallery | None:
 def feature_of(gallery: Gallery | None, model: FaceModel) -> ShapeFeature | EmbeddingFeature | None:
     """The feature that a gallery was made with, for faces of its face model; None of no gallery.
 
-    Raises ModelFileError where that is a network's and the network is not in the gallery's folder.
+    Raises ModelFileError where that is a network's and the network is not in the gallery's folder, and where the
+    gallery's features are of another length.
     """
     if gallery is None:
         return None
-    return network_of(gallery) or ShapeFeature(model)
+    feature = network_of(gallery) or ShapeFeature(model)
+    if gallery.length != feature.length:
+        wrong = f"its features have {gallery.length} numbers, those of {feature.name} {feature.length}"
+        raise unsound(gallery.folder, ValueError(wrong))
+    return feature
 
 
 def network_of(gallery: Gallery) -> EmbeddingFeature | None:

@@ -41,7 +41,7 @@ _OPEN = 16
 class Gallery:
     """A gallery to read. Only the directions (N, 3) float32 are held in memory.
 
-    face_model, feature: the names of what its skins and features are of; size: S; folder: where it lies.
+    face_model, feature: the names of what its skins and features are of; size: S; length: F; folder: where it lies.
     """
 
     def __init__(self, folder: Path):
@@ -49,7 +49,7 @@ class Gallery:
         self.folder = Path(folder)
         self._manifest = Manifest.read(self.folder)
         self.face_model, self.feature = self._manifest.face_model, self._manifest.feature
-        self.size = self._manifest.size
+        self.size, self.length = self._manifest.size, self._manifest.length
         parts = self._manifest.parts
         for part in parts:
             self._mapped(part, "skins.npy")

@@ -6,13 +6,13 @@ which its Sec. 5.1 and Tran et al. 2017 find to tell persons apart and to bear o
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
+from extreme3d_ros.engines.onnx import digest
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.mirror_image import MirrorImage
 from extreme3d_ros.face_model.model import FaceModel
@@ -28,11 +28,12 @@ _MIDDLE = slice(40, 428), slice(64, 452)
 
 
 class ShapeFeature:
-    """The foundation's identity coefficients, whatever its expression and pose. name: of the kind of feature."""
+    """The foundation's identity coefficients, whatever its expression and pose. name: of the kind of feature;
+    length: S."""
 
     def __init__(self, model: FaceModel):
         self.name = f"shape:{model.name}"
-        count = len(model.shape_modes)
+        self.length = count = len(model.shape_modes)
         modes = np.concatenate([model.shape_modes, model.expression_modes]).reshape(-1, model.mean.size)
         self._mean = model.mean
         # argmin_c |x - c modes|^2 / noise^2 + |c|^2, as a matrix that x is multiplied by; of c the shape alone.
@@ -50,7 +51,8 @@ class ShapeFeature:
 
 
 class EmbeddingFeature:
-    """A recognition network's feature of a crop's middle. name: of the kind of feature, with the network's digest.
+    """A recognition network's feature of a crop's middle. name: of the kind of feature, with the network's digest;
+    length: F.
 
     The network: one input (1, 3, S, S) or (1, S, S, 3), the face upright, RGB, as float32 (value - 127.5) / 127.5, as
     ArcFace-like networks want it, or as uint8; one output (1, F). The face isn't aligned by its points: in the crop it
@@ -60,13 +62,13 @@ class EmbeddingFeature:
     def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken, or a network of another signature."""
         self._engine = engines(path)
-        self.name = f"{EMBEDDING}{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+        self.name = f"{EMBEDDING}{digest(path)[:16]}"
         try:
             (self._input, shape), *others = self._engine.shapes.items()
             self._size, self._channels_first = _layout(shape)
-            self._of_bytes = False
-            if others or len(self._engine.outputs) != 1 or not self._runs():
+            if others or len(self._engine.outputs) != 1:
                 raise ValueError
+            self.length = self._found_length()
         except ValueError:
             raise ModelFileError(
                 f"{path} is no embedding network: it must take one image (1, 3, S, S) or (1, S, S, 3) of float or "
@@ -81,15 +83,19 @@ class EmbeddingFeature:
         """The feature itself: such networks are taught to give the mirrored face the same."""
         return feature
 
-    def _runs(self) -> bool:
-        """Whether it gives a vector; finds out whether it wants bytes or floats."""
+    def _found_length(self) -> int:
+        """F, by a first run, which also finds out whether it wants bytes or floats. Raises ValueError where it gives no
+        vector."""
         blank = np.full((512, 512, 3), 127, np.uint8)
         try:
+            self._of_bytes = False
             result = self._run(blank)
         except ValueError:
             self._of_bytes = True
             result = self._run(blank)
-        return result.ndim == 2 and len(result) == 1 and bool(np.isfinite(result).all())
+        if result.ndim != 2 or len(result) != 1:
+            raise ValueError("no vector")
+        return result.shape[1]
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         small = cv2.resize(image[_MIDDLE], (self._size, self._size), interpolation=cv2.INTER_AREA)[..., ::-1]

@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.face_model.npz import BROKEN
+from extreme3d_ros.face_model.npz import BROKEN, reason
+from extreme3d_ros.face_model.regular_file import regular
 from extreme3d_ros.output.atomic import write_bytes
 
 MANIFEST = "gallery.json"
 _FORMAT = 1
 _LARGEST = 1 << 22
+#: Metres: a byte of such steps holds 25 mm, four times what ours holds, and no spikes.
+_LARGEST_UNIT = 2e-4
 _REMEDY = "build one with `extreme3d references build IMAGE_DIR`"
 
 
@@ -63,17 +66,9 @@ class Manifest:
         }
 
 
-def regular(path: Path) -> Path:
-    """The path itself. Raises ValueError where opening it could block: a pipe, a device."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path.name} is no file")
-    return path
-
-
 def unsound(folder: Path, error: Exception) -> ModelFileError:
     """The error of a gallery that is broken."""
-    reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]
-    return ModelFileError(f"{folder} is no sound gallery of references ({reason or type(error).__name__}): {_REMEDY}")
+    return ModelFileError(f"{folder} is no sound gallery of references ({reason(error)}): {_REMEDY}")
 
 
 def _parsed(content: dict) -> Manifest:
@@ -90,7 +85,7 @@ def _parsed(content: dict) -> Manifest:
         "feature": _is_name(made.feature),
         "size": type(made.size) is int and 2 <= made.size <= 4096,
         "length": type(made.length) is int and 1 <= made.length <= 65536,
-        "unit": type(made.unit) is float and 0 < made.unit < 1e-2,
+        "unit": type(made.unit) is float and 0 < made.unit <= _LARGEST_UNIT,
         "parts": _are_parts(parts),
     }
     if wrong := [key for key, fine in good.items() if not fine]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.engines import Engine, EngineMaker, OnnxEngine
+from extreme3d_ros.engines.trial import answers
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Crop, Surface
@@ -41,15 +42,10 @@ class BumpNetwork:
 
 def _size(engine: Engine) -> int:
     """The rows of the window that a bump network takes; 0 for any other network."""
-    size = dict(engine.shapes).get("window", (0, 0))[1]
-    channels = {"window": 3, "normals": 3, "place": 2}
-    if engine.shapes.keys() != channels.keys() or not set(_OUTPUTS) <= set(engine.outputs):
+    size = (*dict(engine.shapes).get("window", ()), 0, 0)[1]
+    if not isinstance(size, int):
         return 0
-    fits = (
-        len(shape) == 4
-        and shape[:2] == (1, size)
-        and (shape[2] == size or not isinstance(shape[2], int))
-        and shape[3] == channels[name]
-        for name, shape in engine.shapes.items()
-    )
-    return size if all(fits) else 0
+    window = np.zeros((1, size, size, 3), np.uint8)
+    normals, place = window.astype(np.float32), np.zeros((1, size, size, 2), np.float32)
+    inputs: dict[str, np.ndarray] = {"window": window, "normals": normals, "place": place}
+    return size if answers(engine, inputs, dict.fromkeys(_OUTPUTS, (1, size, size))) else 0

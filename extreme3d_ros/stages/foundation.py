@@ -46,7 +46,7 @@ class FoundationFit:
         """The foundation, its coefficients, and how far they can be trusted (0..1).
 
         refine: of who knows the person from other frames; hears this one, and what it answers is taken.
-        Raises ValueError where no pose explains the face's points.
+        Raises NoPose where no pose explains the face's points.
         """
         known = self._network(frame, face.points)
         if self._shape_network is not None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
+from extreme3d_ros.engines.trial import answers
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.fitting import Evidence
 from extreme3d_ros.face_model.mirror_image import MirrorImage
@@ -27,16 +29,23 @@ class FoundationNetwork:
     """
 
     def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK, engines: EngineMaker = OnnxEngine):
+        """Raises ModelFileError where the file is missing, broken or another network, or of other modes than those of
+        the face model that it names."""
         self._engine = engines(path)
-        self._size = self._engine.shapes["window"][1]
-        self._coefficients = len(model.shape_modes) + len(model.expression_modes)
-        self._knows_model = self._engine.metadata["face_model"] == model.name
+        self._size = (*dict(self._engine.shapes).get("window", ()), 0, 0)[1]
+        self._coefficients = _modes(model)
+        self._knows_model = self._engine.metadata.get("face_model") == model.name
         own = model if self._knows_model else load_face_model()
+        if not self._sound(_modes(own)):
+            raise ModelFileError(
+                f"{path} is no foundation network for the {_modes(own)} modes of the face model {own.name}: install "
+                "the package again, or import that model again"
+            )
         self._mean_points = own.landmarks468.on(own.faces, own.mean).astype(np.float64)
         self._mirror = MirrorImage(own)
 
     def __call__(self, frame: Frame, points: np.ndarray) -> Evidence:
-        """points: (468, 2) detected, in the frame's pixels. Raises ValueError where no pose explains them."""
+        """points: (468, 2) detected, in the frame's pixels. Raises NoPose where none explains them."""
         window = window_about(points, frame.camera, self._mean_points)
         moved, deviation, mean, spread = self._ask(frame.image, window)
         doubt = 1 - trusted(window.rotation) * (1 - significance(moved, deviation))
@@ -44,6 +53,16 @@ class FoundationNetwork:
         if not self._knows_model:
             mean, spread = np.zeros(self._coefficients), np.ones(self._coefficients)
         return Evidence(better, deviation * window.region.side, mean, spread)
+
+    def _sound(self, modes: int) -> bool:
+        if not isinstance(self._size, int):
+            return False
+        window = np.zeros((2, self._size, self._size, 3), np.uint8)
+        residual, rotation = np.zeros((2, 468, 2), np.float32), np.stack(2 * [np.eye(3, dtype=np.float32)])
+        of_points = {"moved": residual.shape, "point_scatter": (2, 468)}
+        of_modes = {"coefficients": (2, modes), "coefficient_scatter": (2, modes)}
+        inputs: dict[str, np.ndarray] = {"window": window, "residual": residual, "rotation": rotation}
+        return answers(self._engine, inputs, of_points | of_modes)
 
     def _ask(self, image: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Correction (468, 2) and deviation (468,) of the points in sides of the window; the coefficients' mean and
@@ -62,6 +81,10 @@ class FoundationNetwork:
         mean = 0.5 * (one["coefficients"] + mirror.coefficients @ other["coefficients"])
         spread = np.exp(np.minimum(0.5 * (one["coefficient_scatter"] + other["coefficient_scatter"]), 0.0))
         return moved, deviation, mean, spread
+
+
+def _modes(model: FaceModel) -> int:
+    return len(model.shape_modes) + len(model.expression_modes)
 
 
 def trusted(rotations: np.ndarray) -> np.ndarray:

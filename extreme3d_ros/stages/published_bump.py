@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
+from extreme3d_ros.engines.trial import answers
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.records import CROP_SIZE, Crop
 
 _PUBLISHED_SIZE = 500
 _MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
 _PUBLISHED = slice(_MARGIN, _MARGIN + _PUBLISHED_SIZE)
-_INPUT = {"image": (1, _PUBLISHED_SIZE, _PUBLISHED_SIZE, 3)}
 _MAPS = ("mask", "bump")
 
 
@@ -23,7 +23,8 @@ class PublishedBump:
     def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken or another network."""
         self._engine = engines(path)
-        if not self._sound():
+        image = np.zeros((1, _PUBLISHED_SIZE, _PUBLISHED_SIZE, 3), np.uint8)
+        if not answers(self._engine, {"image": image}, dict.fromkeys(_MAPS, (1, CROP_SIZE, CROP_SIZE))):
             remedy = "make it with `extreme3d models import bump2018`"
             raise ModelFileError(f"{path} is no sound bump network of this package: {remedy}")
 
@@ -41,18 +42,3 @@ class PublishedBump:
     def origin(self) -> str:
         """Where its weights are from, as its file says."""
         return self._engine.metadata.get("origin", "of unknown origin")
-
-    def _sound(self) -> bool:
-        """Whether it takes a crop and gives maps; the first run also readies ONNX Runtime's memory."""
-        if self._engine.shapes != _INPUT or not set(_MAPS) <= set(self._engine.outputs):
-            return False
-        try:
-            maps = self._engine(image=np.zeros(_INPUT["image"], np.uint8))
-        except ValueError:  # it takes numbers of another type
-            return False
-        return all(_is_map(maps[name]) for name in _MAPS)
-
-
-def _is_map(values: np.ndarray) -> bool:
-    shaped = values.shape == (1, CROP_SIZE, CROP_SIZE) and values.dtype == np.float32
-    return shaped and bool(np.isfinite(values).all())

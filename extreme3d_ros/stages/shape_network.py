@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
+from extreme3d_ros.engines.trial import answers
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.records import CROP_SIZE, Crop
 
 #: Shape coefficients that the network gives.
 SHAPES = 99
 _SIZE = 224
-_INPUT = {"image": (1, 3, _SIZE, _SIZE)}
 _PUBLISHED_SIZE = 500
 _MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
 
@@ -25,7 +25,8 @@ class ShapeNetwork:
     def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken or another network."""
         self._engine = engines(path)
-        if not self._sound():
+        image = np.zeros((1, 3, _SIZE, _SIZE), np.float32)
+        if not answers(self._engine, {"image": image}, {"shape": (1, SHAPES)}):
             remedy = "make it with `extreme3d models import shape2018`"
             raise ModelFileError(f"{path} is no sound identity network of this package: {remedy}")
 
@@ -38,13 +39,6 @@ class ShapeNetwork:
     def origin(self) -> str:
         """Where its weights are from, as its file says."""
         return self._engine.metadata.get("origin", "of unknown origin")
-
-    def _sound(self) -> bool:
-        """Whether it takes a crop and gives coefficients; the first run also readies ONNX Runtime's memory."""
-        if self._engine.shapes != _INPUT or "shape" not in self._engine.outputs:
-            return False
-        shape = self._engine(image=np.zeros(_INPUT["image"], np.float32))["shape"]
-        return shape.shape == (1, SHAPES) and bool(np.isfinite(shape).all())
 
 
 def network_input(image: np.ndarray) -> np.ndarray:

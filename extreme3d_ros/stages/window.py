@@ -29,7 +29,7 @@ class Window:
 def window_about(points: np.ndarray, camera: Camera, mean_points: np.ndarray) -> Window:
     """The window of MediaPipe's points (468, 2), in the camera's pixels; mean_points: (468, 3) on the mean face.
 
-    Raises ValueError where no pose explains the points.
+    Raises NoPose where no pose explains the points.
     """
     R, t = pose_by_points(mean_points, points, camera)
     region = around(points + 0.5, _MARGIN)

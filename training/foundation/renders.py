@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros import one_thread_blas  # noqa: F401  before numpy's first product
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid

@@ -15,7 +15,7 @@ import numpy as np
 from extreme3d_ros.face_model.importers.obj import read_obj
 from extreme3d_ros.face_model.importers.source import MOST_MODES, UNKNOWN, BrokenSource, Source
 from extreme3d_ros.face_model.importers.symmetry import symmetrical
-from extreme3d_ros.face_model.npz import BROKEN, read_npz
+from extreme3d_ros.face_model.npz import BROKEN, read_npz, reason
 
 _FACE_VERTICES = 9409
 _NEUTRAL = "generic_neutral_mesh.obj"
@@ -68,10 +68,8 @@ def _read_npz(path) -> _Kit:
         kit = _Kit(*(arrays[key] for key in ("neutral", "identity", "expressions", "faces", "landmarks68")))
     except FileNotFoundError:
         raise
-    except KeyError as error:
-        raise BrokenSource(f"{error.args[0]} is missing") from None
     except BROKEN as error:
-        raise BrokenSource(f"broken npz: {error}") from None
+        raise BrokenSource(f"broken npz: {reason(error)}") from None
     N = len(kit.neutral) if kit.neutral.ndim else 0
     for name, shape in {"neutral": (N, 3), "identity": (..., N, 3), "expressions": (..., N, 3)}.items():
         _check(name, getattr(kit, name), shape, "f")

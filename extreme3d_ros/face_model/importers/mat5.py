@@ -8,20 +8,40 @@ from __future__ import annotations
 import mmap
 import struct
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.importers.source import BrokenSource, check_array
+from extreme3d_ros.face_model.importers.source import BrokenSource, check_arrays
 
 _HEADER, _LITTLE_ENDIAN = 128, b"\x00\x01IM"
 _MATRIX, _COMPRESSED = 14, 15
 _INT8, _INT32, _UINT32 = 1, 5, 6
 _TYPES = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 9: "<f8", 12: "<i8", 13: "<u8"}
+_NOTHING = np.dtype("V")
 #: Classes of arrays that hold numbers: double, single, int8 ... uint64. Others are cells, structs, texts, objects.
 _NUMERIC, _COMPLEX = range(6, 16), 0x0800
-#: Flags, sizes and name lie within these first bytes of a matrix.
-_START = 4096
+#: Flags, sizes and name lie within these first bytes of a matrix, and no file has so many elements.
+_START, _MOST_ELEMENTS = 4096, 10_000
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """Where a matrix lies in the file, whether it is packed there, and what its values are.
+
+    place, size: of its element, bytes of the file; start, length: of its values, bytes of the unpacked element; type:
+    of the values as they are stored, _NOTHING of what is no real numbers.
+    """
+
+    place: int
+    size: int
+    packed: bool
+    start: int
+    length: int
+    shape: tuple[int, ...]
+    type: np.dtype
 
 
 def read_mat5(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -31,75 +51,90 @@ def read_mat5(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
             raise BrokenSource("no MATLAB file of version 5 or later")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                found = {name: array for name, array in _matrices(data, wanted)}
-            except (struct.error, zlib.error, ValueError) as error:
+                found = _wanted(data, wanted)
+                check_arrays({name: (matrix.shape, matrix.type) for name, matrix in found.items()})
+                return {name: _values(data, name, matrix) for name, matrix in found.items()}
+            except (struct.error, zlib.error) as error:
                 raise BrokenSource(f"broken MATLAB file: {error}") from None
-    for key in wanted:
-        if key not in found:
-            raise BrokenSource(f"{key} is missing")
+
+
+def _wanted(data, wanted) -> dict[str, _Matrix]:
+    """The wanted ones among a file's matrices."""
+    found: dict[str, _Matrix] = {}
+    for kind, place, size in _elements(data):
+        packed = kind == _COMPRESSED
+        start = data[place : place + min(size, _START)]
+        if packed:
+            start = zlib.decompressobj().decompress(start, _START)
+            (kind,) = struct.unpack_from("<I", start)
+        if kind == _MATRIX:
+            name, values_at, length, shape, stored = _head(start, 8 if packed else 0)
+            if name in found:
+                raise BrokenSource(f"{name} is there twice")
+            if name in wanted:
+                found[name] = _Matrix(place, size, packed, values_at, length, shape, stored)
+    for name in wanted:
+        if name not in found:
+            raise BrokenSource(f"{name} is missing")
     return found
 
 
-def _matrices(data, wanted):
-    """Names and arrays of the wanted ones among a file's matrices."""
+def _elements(data) -> Iterator[tuple[int, int, int]]:
+    """Type, place and size of a file's elements."""
     at = _HEADER
-    while at + 8 <= len(data):
+    for _ in range(_MOST_ELEMENTS):
+        if at + 8 > len(data):
+            return
         kind, size = struct.unpack_from("<II", data, at)
         if at + 8 + size > len(data):
             raise BrokenSource("the MATLAB file is cut short")
-        body = data[at + 8 : at + 8 + size] if kind in (_MATRIX, _COMPRESSED) else b""
-        if kind == _COMPRESSED:
-            body = _unpacked(body, wanted)
-        if body and (array := _matrix(body, wanted)):
-            yield array
+        yield kind, at + 8, size
         at += 8 + size
+    raise BrokenSource(f"the MATLAB file has more than {_MOST_ELEMENTS} elements")
 
 
-def _unpacked(packed, wanted) -> bytes:
-    """The body of a compressed matrix; of one that isn't wanted only the start."""
-    unpack = zlib.decompressobj()
-    start = unpack.decompress(packed, _START)
-    kind, size = struct.unpack_from("<II", start)
-    if kind != _MATRIX or _head(start[8:])[0] not in wanted:
-        return b""
-    left = 8 + size - len(start)
-    return start[8:] + (unpack.decompress(unpack.unconsumed_tail, left) if left > 0 else b"")
+def _head(body, at) -> tuple[str, int, int, tuple[int, ...], np.dtype]:
+    """A matrix's name, the start and length of its values, its shape, the type of its values.
 
-
-def _matrix(body, wanted):
-    """Name and array of a matrix's body, None where it isn't wanted."""
-    name, shape, numeric, at = _head(body)
-    if name not in wanted:
-        return None
-    check_array(name, shape, numeric)
-    kind, values, _ = _element(body, at)
-    if kind not in _TYPES:
-        raise BrokenSource(f"{name} holds values of the unknown type {kind}")
-    array = np.frombuffer(values, _TYPES[kind])
-    if array.size != np.prod(shape, dtype=np.int64):
-        raise BrokenSource(f"{name} has {array.size} values for the shape {shape}")
-    return name, array.reshape(shape, order="F")
-
-
-def _head(body) -> tuple[str, tuple[int, ...], bool, int]:
-    """A matrix's name and shape, whether it holds real numbers, and where its values begin."""
-    kind, flags, at = _element(body, 0)
-    shape_kind, sizes, at = _element(body, at)
-    name_kind, name, at = _element(body, at)
+    body: the element's first bytes; at: where the matrix begins in them.
+    """
+    kind, flags, at = _small(body, at)
+    shape_kind, sizes, at = _small(body, at)
+    name_kind, name, at = _small(body, at)
     if (kind, shape_kind, name_kind) != (_UINT32, _INT32, _INT8) or len(flags) != 8 or len(sizes) % 4:
         raise BrokenSource("a matrix of the MATLAB file has a broken head")
-    flags = struct.unpack_from("<I", flags)[0]
+    (flag,) = struct.unpack_from("<I", flags)
     shape = struct.unpack(f"<{len(sizes) // 4}i", sizes)
-    return name.decode("ascii", "replace"), shape, flags & 0xFF in _NUMERIC and not flags & _COMPLEX, at
+    numeric = flag & 0xFF in _NUMERIC and not flag & _COMPLEX
+    stored, start, length, _ = _tag(body, at) if numeric else (0, at, 0, at)
+    return name.decode("ascii", "replace"), start, length, shape, np.dtype(_TYPES.get(stored, _NOTHING))
 
 
-def _element(body, at) -> tuple[int, bytes, int]:
-    """Type and bytes of the data element at a place, and where the next one is."""
-    kind, size = struct.unpack_from("<II", body, at)
-    if kind >> 16:  # a small one: type, size and data in eight bytes
-        kind, size, start, end = kind & 0xFFFF, kind >> 16, at + 4, at + 8
-    else:
-        start, end = at + 8, at + 8 + -(-size // 8) * 8
-    if start + size > min(len(body), end):
+def _values(data, name, matrix: _Matrix) -> np.ndarray:
+    if np.prod(matrix.shape, dtype=np.int64) * matrix.type.itemsize != matrix.length:
+        raise BrokenSource(f"{name} has {matrix.length} bytes for the shape {matrix.shape}")
+    body, end = data[matrix.place : matrix.place + matrix.size], matrix.start + matrix.length
+    if matrix.packed:
+        body = zlib.decompressobj().decompress(body, end)
+    if len(body) < end:
+        raise BrokenSource(f"{name} is cut short")
+    count = matrix.length // matrix.type.itemsize
+    return np.frombuffer(body, matrix.type, count, matrix.start).reshape(matrix.shape, order="F")
+
+
+def _small(body, at) -> tuple[int, bytes, int]:
+    """Type and bytes of a data element that lies in the body, and where the next one is."""
+    kind, start, size, end = _tag(body, at)
+    if start + size > len(body):
         raise BrokenSource("a matrix of the MATLAB file is cut short")
     return kind, body[start : start + size], end
+
+
+def _tag(body, at) -> tuple[int, int, int, int]:
+    """Type of the data element at a place, where its bytes start, how many they are, and where the next one is."""
+    kind, size = struct.unpack_from("<II", body, at)
+    if not kind >> 16:
+        return kind, at + 8, size, at + 8 + -(-size // 8) * 8
+    if kind >> 16 > 4:
+        raise BrokenSource("a matrix of the MATLAB file is cut short")
+    return kind & 0xFFFF, at + 4, kind >> 16, at + 8  # a small one: type, size and data in eight bytes

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from extreme3d_ros.face_model.npz import LARGEST, MOST_NUMBERS
+from extreme3d_ros.face_model.regular_file import regular
+
 #: More than any known face model has; beyond it a file's header is not believed.
 MOST_VERTICES, MOST_TRIANGLES, MOST_MODES = 250_000, 500_000, 400
-_MOST_NUMBERS, _LARGEST = 75_000_000, 1e6
+_LARGEST = 1e6
+#: A file of triangles holds no more.
+_MOST_INDICES = 3 * MOST_TRIANGLES
 #: A landmark that the source does not tell.
 UNKNOWN = -1
 
@@ -51,6 +59,14 @@ class Source:
                 raise BrokenSource(f"{name} points to a vertex that is not there")
 
 
+def opened(path: Path) -> BinaryIO:
+    """A file to read. Raises BrokenSource where opening it could block, and OSError."""
+    try:
+        return open(regular(path), "rb")
+    except ValueError as error:
+        raise BrokenSource(str(error)) from None
+
+
 def modes(components: np.ndarray, deviations: np.ndarray | float, V: int, name: str) -> np.ndarray:
     """(K, V, 3) float32 per standard deviation, of components (3 V, K) or (K, 3 V), x y z of a vertex side by side."""
     if components.ndim != 2 or 3 * V not in components.shape:
@@ -71,6 +87,8 @@ def positions(values: np.ndarray, name: str) -> np.ndarray:
 
 def indices(values: np.ndarray, name: str) -> np.ndarray:
     """Indices from 1 as int64 indices from 0; they may come as floating-point numbers, whole ones."""
+    if values.size > _MOST_INDICES:
+        raise BrokenSource(f"{name} has {values.size} entries")
     whole = np.rint(values) if values.dtype.kind == "f" else values
     if not np.array_equal(whole, values) or whole.min(initial=1) < 1 or whole.max(initial=1) > MOST_VERTICES:
         raise BrokenSource(f"{name} holds what is no index from 1")
@@ -84,12 +102,16 @@ def triangles(values: np.ndarray, name: str) -> np.ndarray:
     return indices(values if values.shape[1] == 3 else values.T, name)
 
 
-def check_array(name: str, shape: tuple[int, ...] | None, numeric: bool) -> None:
-    """Raises BrokenSource where an array that a file announces is no array of numbers of a believable size."""
-    if not numeric:
-        raise BrokenSource(f"{name} does not hold numbers")
-    count = 1
-    for size in shape or ():
-        count *= max(int(size), 0)
-    if not shape or not 0 < count <= _MOST_NUMBERS:
-        raise BrokenSource(f"{name} has the shape {shape}")
+def check_arrays(found: dict[str, tuple[tuple[int, ...] | None, np.dtype]]) -> None:
+    """Raises BrokenSource where the arrays that a file announces, shapes and types by their names, are not of numbers,
+    or not of believable sizes, each and together."""
+    total = 0
+    for name, (shape, dtype) in found.items():
+        if dtype.kind not in "fiu":
+            raise BrokenSource(f"{name} does not hold numbers")
+        count = math.prod(shape or (0,))
+        if not 0 < count <= MOST_NUMBERS or min(shape or (0,)) < 0:
+            raise BrokenSource(f"{name} has the shape {shape}")
+        total += count * dtype.itemsize
+    if total > LARGEST:
+        raise BrokenSource(f"its arrays take more than {LARGEST >> 20} MB")

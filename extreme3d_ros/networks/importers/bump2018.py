@@ -76,15 +76,11 @@ def _generator(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _layers(tensors: dict[str, np.ndarray]) -> _Layers:
-    """Convolutions in the file's order, their numbers single."""
+    """Convolutions in the file's order."""
     layers: _Layers = {}
     for name, array in tensors.items():
         layer, _, part = name.rpartition(".")
-        with np.errstate(over="ignore"):
-            single = array.astype(np.float32)  # a copy: the arrays of a file may be read-only
-        if not np.isfinite(single).all():
-            raise BrokenCheckpoint(f"{_shown(layer)}.{few([part])} is not finite")
-        layers.setdefault(layer, {})[part] = single
+        layers.setdefault(layer, {})[part] = array
     for layer, parts in layers.items():
         if set(parts) != set(_PARTS):
             raise BrokenCheckpoint(f"{_shown(layer)} has {few(sorted(parts))}, not weight and bias alone")
@@ -104,7 +100,11 @@ def _matched(layers: _Layers, maps) -> dict[str, np.ndarray]:
     for order in (own, sorted(own, key=lambda name: name.endswith(".last"))):
         fault = _first_misfit(layers, order, state)
         if fault is None:
-            return {f"{name}.{part}": parts[part] for name, parts in zip(order, layers.values()) for part in _PARTS}
+            return {
+                f"{name}.{part}": _single(parts[part], f"{layer}.{part}")
+                for name, (layer, parts) in zip(order, layers.items())
+                for part in _PARTS
+            }
         faults.append(fault)
     _, misfit = max(faults)  # of the order that goes further
     raise BrokenCheckpoint(misfit)
@@ -118,6 +118,15 @@ def _first_misfit(layers: _Layers, order: list[str], state) -> tuple[int, str] |
             if shape != want:
                 return number, f"{_shown(layer)}.{part} has the shape {shape}, not {want}"
     return None
+
+
+def _single(array: np.ndarray, name: str) -> np.ndarray:
+    """In single precision; a copy: the arrays of a file may be read-only."""
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise BrokenCheckpoint(f"{_shown(name)} is not finite")
+    return single
 
 
 def _shown(layer: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import sys
 import tempfile
 import warnings
@@ -15,8 +16,8 @@ import numpy as np
 
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model.npz import LARGEST
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint
-from extreme3d_ros.networks.importers.unpickling import LARGEST
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,8 +27,10 @@ _OPSET = 17
 
 def announce(path: Path) -> str:
     """Says on stderr what is about to be read; gives its SHA-256."""
-    size = path.stat().st_size
-    if size > LARGEST:
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):  # to open a pipe would block
+        raise BrokenCheckpoint("it is no file")
+    if (size := about.st_size) > LARGEST:
         raise BrokenCheckpoint(f"it has more than {LARGEST >> 20} MB")
     with open(path, "rb") as file:
         digest = hashlib.sha256()

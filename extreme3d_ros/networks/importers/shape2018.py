@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.face_model.npz import BROKEN, read_npz
+from extreme3d_ros.face_model.npz import BROKEN, read_npz, reason
 from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, Checkpoint, read_checkpoint
 
@@ -56,8 +56,7 @@ def _read_mean(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise
     except BROKEN as error:
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise BrokenCheckpoint(f"{path.name} is not readable: {reason}") from None
+        raise BrokenCheckpoint(f"{path.name} is not readable: {reason(error)}") from None
     if len(arrays) != 1:
         raise BrokenCheckpoint(f"{path.name} holds {len(arrays)} arrays, not the mean image alone")
     (mean,) = arrays.values()

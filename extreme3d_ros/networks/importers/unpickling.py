@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import resource
 import sys
 import zipfile
 from collections import OrderedDict
@@ -23,10 +22,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-#: Of a file's numbers, bytes: six times those of a ResNet-101.
-LARGEST = 1 << 30
-_MEMORY = 3 * LARGEST
-_SECONDS = 120
+from extreme3d_ros.face_model.confined import answer
+from extreme3d_ros.face_model.npz import LARGEST
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _ZIP = b"PK\x03\x04"
@@ -254,26 +251,15 @@ def _mapping(module, kind):
     return parts.items()
 
 
-def _confine() -> None:
-    """Limits this process's memory, time and files; it starts no other one."""
-    limits = {"AS": _MEMORY, "CPU": _SECONDS, "FSIZE": 2 * LARGEST, "CORE": 0, "NPROC": 0}
-    for name, limit in limits.items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
-
-
 def main(content: str, source: str, target: str) -> int:
     """The process: 0, or 1 with the reason in a line on stderr."""
-    _confine()
     arrays_of = {"module": tensors_and_settings, "state": tensors_of_state}[content]
-    try:
+
+    def arrays() -> dict[str, np.ndarray]:
         with open(source, "rb") as file:
-            arrays = arrays_of(read(file))
-        np.savez(target, **arrays)
-    except Exception as error:  # a pickle made to do harm fails in ways that nobody can list
-        text = str(error) if isinstance(error, Refused) else f"broken: {type(error).__name__}: {error}"
-        print(" ".join(text.split())[:300], file=sys.stderr)
-        return 1
-    return 0
+            return arrays_of(read(file))
+
+    return answer(arrays, target, Refused)
 
 
 if __name__ == "__main__":

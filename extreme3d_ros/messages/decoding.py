@@ -1,0 +1,65 @@
+"""JPEG and PNG as cameras send them, decoded with what a robot can afford: little memory, no line a frame on stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+
+from extreme3d_ros.errors import InputError
+from extreme3d_ros.image_size import claimed_size, is_cut_off
+
+#: Pixels of a compressed image at most: a few hundred bytes can claim any number, and take gigabytes and half a minute.
+MOST_PIXELS = 2**26
+#: Begins what libjpeg and libpng print of a damaged picture.
+_COMPLAINT = re.compile(rb"Corrupt JPEG data|libpng |Premature end of JPEG|Invalid SOS|Unsupported marker|Bogus ")
+
+
+def decoded(data: bytes) -> np.ndarray:
+    """A JPEG or PNG file as (H, W, 3) of 8 or 16 bits, BGR. Raises InputError where it is none, cut off or too large.
+
+    What is damaged in the middle is decoded as far as it goes: many webcams send a few wrong bytes in every frame.
+    """
+    size = claimed_size(data)
+    if size is None:
+        raise InputError("cannot be decoded; send JPEG or PNG")
+    if size[0] * size[1] > MOST_PIXELS:
+        raise InputError(f"claims {size[0]} x {size[1]} pixels; at most {MOST_PIXELS / 1e6:.0f} million are taken")
+    if is_cut_off(data):
+        raise InputError("cannot be decoded, it was cut off; check the camera's driver and the network")
+    with _decoders_muted():
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        except cv2.error:
+            image = None
+    if image is None:
+        raise InputError("cannot be decoded, it is damaged; check the camera's driver and the network")
+    return image
+
+
+@contextmanager
+def _decoders_muted() -> Iterator[None]:
+    """Keeps the decoders' complaints from stderr, where they would come for every frame.
+
+    What other threads print meanwhile comes when it is over.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    held = os.memfd_create("stderr")
+    os.dup2(held, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        printed = os.pread(held, os.lseek(held, 0, os.SEEK_END), 0)
+        os.close(held)
+        if others := [line for line in printed.splitlines(True) if not _COMPLAINT.match(line)]:
+            os.write(2, b"".join(others))
