@@ -1,10 +1,12 @@
-"""The size that a JPEG or PNG file claims, read before anything is allocated for its pixels."""
+"""What a JPEG or PNG file claims to hold, read before anything is allocated for its pixels."""
 
 from __future__ import annotations
 
 import re
 import struct
 
+#: Pixels of an image at most: a few hundred bytes can claim any number, and take gigabytes and half a minute.
+MOST_PIXELS = 2**26
 _PNG = b"\x89PNG\r\n\x1a\n"
 #: A marker of JPEG: what stands before it and is none is passed over, as libjpeg does.
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
@@ -28,9 +30,22 @@ def claimed_size(data: bytes) -> tuple[int, int] | None:
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Whether a JPEG file has no end behind its frame's head: decoders make up the rest. False for other files."""
+    """Whether a JPEG file has no end behind its frame's head: decoders make up the rest. Or a PNG file has none behind
+    its chunks: decoders make room for what a chunk claims. False for other files."""
+    if data.startswith(_PNG):
+        return not _png_ends(data)
     head = _jpeg_head(data) if data.startswith(b"\xff\xd8") else None
     return head is not None and data.rfind(b"\xff\xd9", head) < 0
+
+
+def _png_ends(data: bytes) -> bool:
+    """Whether whole chunks lead to one that is the end."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        if data[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return False
 
 
 def _jpeg_head(data: bytes) -> int | None:

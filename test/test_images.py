@@ -18,6 +18,7 @@ from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.image_size import claimed_size  # noqa: E402
+from extreme3d_ros.input.images import read_image  # noqa: E402
 from extreme3d_ros.messages import decoding  # noqa: E402
 from extreme3d_ros.messages.images import compressed_to_bgr, image_to_bgr  # noqa: E402
 
@@ -257,6 +258,33 @@ def test_what_is_cut_off_is_refused(data, draw):
         compressed_to_bgr(CompressedImage(format="jpeg", data=data[:length]))
     told = str(error.value)
     assert "\n" not in told and ("cut off" in told or data is PNG or length < HEAD + 10)
+
+
+def test_a_chunk_that_claims_gigabytes_is_refused_before_it_is_read():
+    data = PNG[:33] + (2**30).to_bytes(4, "big") + PNG[37:]  # behind the head, the second chunk's length
+    with pytest.raises(InputError, match="cut off"):
+        compressed_to_bgr(CompressedImage(format="png", data=data))
+
+
+#: What OpenCV would take gigabytes for, or die of.
+DANGEROUS = {
+    "claims gigabytes": png_of(60000, 60000, b""),
+    "a chunk does": PNG[:33] + (2**30).to_bytes(4, "big") + PNG[37:],
+    "cut off": PNG[:-20],
+    "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(200),
+    "its stream alone": b"\xff\x4f\xff\x51" + bytes(200),
+}
+
+
+@pytest.mark.parametrize("data", DANGEROUS.values(), ids=DANGEROUS)
+def test_a_dangerous_file_is_never_given_to_opencv(data, tmp_path, monkeypatch):
+    path = tmp_path / "face.png"
+    path.write_bytes(PNG)
+    assert read_image(path).shape == PICTURE.shape
+    path.write_bytes(data)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(InputError, match="face.png: it is not an image .* of at most 67 million pixels; convert it"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("behind", [bytes(300), b"\xff" * 50, b"driver's rubbish"])

@@ -15,12 +15,12 @@ from builtin_interfaces.msg import Time  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
+from extreme3d_ros.calibration import Calibration  # noqa: E402
 from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
-from extreme3d_ros.messages.camera_info import Calibration  # noqa: E402
 from extreme3d_ros.messages.observation import Received  # noqa: E402
 from extreme3d_ros.nodes.image_source import images, stamped  # noqa: E402
-from extreme3d_ros.nodes.lens import Lens, undistortion  # noqa: E402
+from extreme3d_ros.nodes.lens import Lens  # noqa: E402
 from extreme3d_ros.nodes.managed import _take_down  # noqa: E402
 from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
 from extreme3d_ros.nodes.settings import Setting  # noqa: E402
@@ -139,7 +139,7 @@ def test_an_undistorted_image_is_passed_on():
 )
 def test_distortion_is_undone(model, D):
     """Where the undistorted image shows a 3D point, the map leads to where the camera saw it."""
-    maps = undistortion(Calibration(CAMERA, np.array(D), model))
+    maps = Calibration(CAMERA, np.array(D), model).maps
     point = np.array([[[0.35, -0.2, 1.0]]])
     project = cv2.fisheye.projectPoints if model == "equidistant" else cv2.projectPoints
     seen = project(point, np.zeros(3), np.zeros(3), CAMERA.K, np.array(D))[0].ravel()

@@ -297,7 +297,7 @@ SENSELESS = {
     "a bomb of aliases": nested(),
     "three coefficients": distorted("0.1", "0.2", "0.3"),
     "coefficients that are no numbers": distorted("0.1", "0.2", "0.3", ".nan"),
-    "a fisheye": distorted("0.1", "0.2", "0.3", "0.4", model="equidistant"),
+    "an unknown lens": distorted("0.1", "0.2", "0.3", "0.4", model="prism"),
 }
 
 
@@ -319,7 +319,7 @@ def test_an_unreadable_calibration_is_told(name, tmp_path):
 def test_a_calibration_may_have_numbers_that_yaml_takes_for_texts(tmp_path):
     path = tmp_path / "camera.yaml"
     path.write_text(distorted("1e-5", "0", "0", "0", "0"))
-    assert read_camera(path)[1][0] == 1e-5
+    assert read_camera(path).distortion[0] == 1e-5
 
 
 def test_images_of_the_same_person_get_one_shape(image, tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from extreme3d_ros.camera import Camera
+from extreme3d_ros.calibration import Calibration
 from extreme3d_ros.cli.aside import Aside
 from extreme3d_ros.cli.film_faces import FilmFaces, FilmOptions
 from extreme3d_ros.cli.interruption import until_interrupted
@@ -54,7 +54,7 @@ class FilmReconstruction:
         model: FaceModel,
         fast: FastPath,
         completion: Completion | None,
-        calibration: tuple[Camera, np.ndarray] | None,
+        calibration: Calibration | None,
         options: FilmOptions,
     ):
         self._out, self._model, self._fast, self._completion = out, model, fast, completion

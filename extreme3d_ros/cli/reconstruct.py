@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from extreme3d_ros.camera import Camera
+from extreme3d_ros.calibration import Calibration
 from extreme3d_ros.cli.files import output_folder, png
 from extreme3d_ros.cli.film import FilmReconstruction, is_film, stem_of
 from extreme3d_ros.cli.film_faces import FilmOptions
@@ -118,9 +118,7 @@ class Reconstruction:
         write_bytes(self._out / f"{name}_figure.png", png(panels))
 
 
-def one_person(
-    images: list[str], calibration: tuple[Camera, np.ndarray] | None, model: FaceModel, fast: FastPath
-) -> Refine:
+def one_person(images: list[str], calibration: Calibration | None, model: FaceModel, fast: FastPath) -> Refine:
     """What the largest faces of all images tell of one person's shape; of images without one there is nothing to hear,
     and their own turn says why."""
     person = IdentityFilter(len(model.shape_modes))

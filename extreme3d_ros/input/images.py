@@ -8,9 +8,16 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.errors import InputError
+from extreme3d_ros.image_size import MOST_PIXELS, claimed_size, is_cut_off
 
 #: No face that small images could show is of use.
 SMALLEST_SIDE = 32
+
+_JPEG = b"\xff\xd8"
+#: Files whose heads are looked at.
+_CLAIMING = (_JPEG, b"\x89PNG")
+#: JPEG 2000: of broken ones OpenCV dies.
+_FATAL = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -23,13 +30,22 @@ def read_image(path: str | Path) -> np.ndarray:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; give the path of an image file") from error
-    image = _decoded(data)
+    image = _decoded(data) if _sound(data.tobytes()) else None
     if image is None:
-        raise InputError(f"cannot read {path}: not an image that OpenCV knows; convert it to PNG or JPEG")
+        most = f"an image that OpenCV knows, whole, of at most {MOST_PIXELS / 1e6:.0f} million pixels"
+        raise InputError(f"cannot read {path}: it is not {most}; convert it to PNG or JPEG")
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
         raise InputError(f"{path} is {width} x {height} pixels: too small, at least {SMALLEST_SIDE} a side are needed")
     return image
+
+
+def _sound(data: bytes) -> bool:
+    """Whether the file can be left to OpenCV, which takes gigabytes where that is claimed."""
+    if not data.startswith(_CLAIMING):
+        return not data.startswith(_FATAL)
+    width, height = claimed_size(data) or (0, 0)
+    return 0 < width * height <= MOST_PIXELS and not is_cut_off(data)
 
 
 def _decoded(data: np.ndarray) -> np.ndarray | None:
@@ -44,9 +60,6 @@ def _decoded(data: np.ndarray) -> np.ndarray | None:
         alpha = with_alpha[..., 3:].astype(np.uint16)
         return ((with_alpha[..., :3] * alpha + 127) // 255).astype(np.uint8)
     return image
-
-
-_JPEG = b"\xff\xd8"
 
 
 def demo_image() -> np.ndarray:

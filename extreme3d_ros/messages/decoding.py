@@ -11,10 +11,8 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.errors import InputError
-from extreme3d_ros.image_size import claimed_size, is_cut_off
+from extreme3d_ros.image_size import MOST_PIXELS, claimed_size, is_cut_off
 
-#: Pixels of a compressed image at most: a few hundred bytes can claim any number, and take gigabytes and half a minute.
-MOST_PIXELS = 2**26
 #: Begins what libjpeg and libpng print of a damaged picture.
 _COMPLAINT = re.compile(rb"Corrupt JPEG data|libpng |Premature end of JPEG|Invalid SOS|Unsupported marker|Bogus ")
 
