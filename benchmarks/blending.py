@@ -9,8 +9,6 @@ ours stops by its own estimate. Times are the processor's, the solvers taking tu
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +22,7 @@ from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
 from benchmarks.clocks import milliseconds
+from benchmarks.command import figures_parser, tell
 from extreme3d_ros.geometry.poisson import blend
 
 SIZE, REACH = 512, 12.0
@@ -201,10 +200,10 @@ def _needed(error: Callable[[int], float]) -> int:
     return steps
 
 
-def table(rows: list[dict]) -> str:
+def table(measured: dict) -> str:
     """The figures as markdown."""
     lines = ["| hole | pixels | solver | steps | ms | ratio | error |", "|---|---|---|---|---|---|---|"]
-    for row in rows:
+    for row in measured["solvers"]:
         figures = f"{row['steps'] or ''} | {row['ms']:.1f} | {row['ratio']:.1f} | {row['error']:.1e}"
         lines.append(f"| {row['hole']} | {row['pixels']} | {row['solver']} | {figures} |")
     return "\n".join(lines)
@@ -212,11 +211,8 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.blending", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
-    arguments = parser.parse_args()
-    rows = measure()
-    print(json.dumps({"solvers": rows}, indent=1) if arguments.json else table(rows))
+    arguments = figures_parser("blending", __doc__).parse_args()
+    tell(arguments, {"solvers": measure()}, table)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,6 @@ shape from shading and luminance taken for height; and photographs, beside the p
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections import defaultdict
 from functools import lru_cache
 from multiprocessing import get_context
@@ -18,6 +15,7 @@ import cv2
 import numpy as np
 
 from benchmarks import faces_dev_bump
+from benchmarks.command import add_count, figures_parser, tell
 from extreme3d_ros.face_model.model import BROW
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
@@ -146,21 +144,16 @@ def table(measured: dict) -> str:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bump", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--count", type=int, default=30, help="faces of each kind (default 30)")
+    parser = figures_parser("bump", __doc__)
+    add_count(parser, 30, "faces of each kind")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--faces-dev", action="store_true", help="the photographs of shared/data/faces_dev instead")
     parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another bump network")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
-    start = time.perf_counter()
     if arguments.faces_dev:
-        measured, text = faces_dev_bump.measure(arguments.network), faces_dev_bump.table
+        tell(arguments, faces_dev_bump.measure(arguments.network), faces_dev_bump.table)
     else:
-        measured, text = measure(arguments.network, arguments.count, arguments.processes), table
-    print(json.dumps(measured, indent=1) if arguments.json else text(measured))
-    if not arguments.json:
-        print(f"\n{time.perf_counter() - start:.0f} s")
+        tell(arguments, measure(arguments.network, arguments.count, arguments.processes), table)
 
 
 if __name__ == "__main__":

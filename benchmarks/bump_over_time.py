@@ -7,8 +7,6 @@ The shape is the person's, poses are those of single frames.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ import numpy as np
 
 from benchmarks.bump import angle, detail_error
 from benchmarks.bump_films import FILMS, Shot, Shots
+from benchmarks.command import add_films, figures_parser, seeds_of, tell
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.identity_filter import IdentityFilter
 from extreme3d_ros.geometry.smoothing import smooth_over
@@ -135,15 +134,10 @@ def table(measured: dict) -> str:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bump_over_time", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--films", type=Path, required=True, help="where what is rendered is kept, and found again")
-    parser.add_argument("--count", type=int, default=3, help="persons (default 3)")
-    parser.add_argument("--first", type=int, default=1_700_000, help="seed of the first (default 1700000)")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    parser = figures_parser("bump_over_time", __doc__)
+    add_films(parser, count=3, first=1_700_000)
     arguments = parser.parse_args()
-    seeds = range(arguments.first, arguments.first + arguments.count)
-    measured = measure(arguments.films, seeds)
-    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+    tell(arguments, measure(arguments.films, seeds_of(arguments)), table)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,12 @@ def milliseconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict
             call()
             spent[name].append(1e3 * (time.process_time() - start))
     return {name: float(np.median(times[1:])) for name, times in spent.items()}
+
+
+def of_machine() -> float:
+    """Seconds of processor that everything on this machine has used (Linux)."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split(maxsplit=4)[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def summary(times: Iterable[float], digits: int = 3) -> dict[str, float]:

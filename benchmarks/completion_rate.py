@@ -8,9 +8,7 @@ from an observation's stamp to the arrival of its mesh in this process, which se
 
 from __future__ import annotations
 
-import argparse
 import os
-import struct
 import subprocess
 import sys
 import time
@@ -18,6 +16,8 @@ import time
 import cv2
 
 from benchmarks.clocks import summary
+from benchmarks.command import parser_of
+from benchmarks.viewer import Viewer, age_ms
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.frames import frame_of
@@ -38,12 +38,10 @@ def covered_face() -> Observation:
     return fast(frame_of(image))[0]
 
 
-class Player:
+class Player(Viewer):
     """Sends one observation again and again with new stamps, and takes the time of the meshes."""
 
     def __init__(self, seen: Observation):
-        import rclpy
-        from rclpy.executors import SingleThreadedExecutor
         from std_msgs.msg import Header
         from visualization_msgs.msg import Marker
 
@@ -52,15 +50,12 @@ class Player:
         from extreme3d_ros.nodes.transport import make_room
 
         make_room()
-        rclpy.init()
-        self.node = rclpy.create_node("player")
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self.node)
+        super().__init__()
         self._publishers = {name: self.node.create_publisher(kind, name, OBSERVATION) for name, kind in TOPICS.items()}
         made = observation_to_messages(seen, Header(frame_id="camera"))
         self._messages = {name: make() for name, make in made.items()}
         self._ages: list[float] = []
-        self.node.create_subscription(Marker, "mesh", self._take, MESH, raw=True)
+        self.watch(Marker, "mesh", lambda serialized: self._ages.append(age_ms(serialized)), MESH)
 
     def play(self, rate: float, seconds: float) -> list[float]:
         """Ages in milliseconds of the meshes that came of `rate` observations a second."""
@@ -68,8 +63,8 @@ class Player:
         start = time.monotonic()
         for number in range(int(rate * seconds)):
             self._send()
-            self._spin_until(start + (number + 1) / rate)
-        self._spin_until(time.monotonic() + 1.0)
+            self.spin(start + (number + 1) / rate - time.monotonic())
+        self.spin(1.0)
         return self._ages
 
     def wait(self) -> None:
@@ -79,8 +74,8 @@ class Player:
             if time.monotonic() > end:
                 raise SystemExit("completion_node gives no mesh")
             self._send()
-            self._spin_until(time.monotonic() + 0.5)
-        self._spin_until(time.monotonic() + 1.0)
+            self.spin(0.5)
+        self.spin(1.0)
 
     def _send(self) -> None:
         stamp = self.node.get_clock().now().to_msg()
@@ -88,18 +83,10 @@ class Player:
             message.header.stamp = stamp
             self._publishers[name].publish(message)
 
-    def _spin_until(self, end: float) -> None:
-        while (left := end - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
-
-    def _take(self, serialized: bytes) -> None:
-        seconds, nanoseconds = struct.unpack_from("<iI", serialized, 4)
-        self._ages.append(self.node.get_clock().now().nanoseconds * 1e-6 - seconds * 1e3 - nanoseconds * 1e-6)
-
 
 def main() -> None:
     """Prints a row for each rate."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of("completion_rate", __doc__)
     parser.add_argument("--rates", type=float, nargs="+", default=[10, 15], help="observations a second")
     parser.add_argument("--seconds", type=float, default=15.0)
     options = parser.parse_args()

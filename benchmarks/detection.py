@@ -8,8 +8,6 @@ their true places on average. The thresholds were chosen on heads 1 and 5 and on
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,7 @@ from skimage import data
 
 from benchmarks import faceless
 from benchmarks.clocks import milliseconds
+from benchmarks.command import figures_parser, tell
 from benchmarks.covered_heads import COVERS, ICT_FOLDER, YAWS, CoveredHeads
 from extreme3d_ros.records import Face
 from extreme3d_ros.stages.detection import Detection
@@ -89,16 +88,14 @@ def table(measured: dict) -> str:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__.splitlines()[0])
+    parser = figures_parser("detection", __doc__)
     parser.add_argument("--head", type=int, default=1, help="seed of the head's shape and skin")
     parser.add_argument("--pictures", type=int, default=0, help="seed of the pictures without a face")
     parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
-    parser.add_argument("--json", action="store_true", help="JSON in place of text")
     arguments = parser.parse_args()
     if not (arguments.ict / "ict_facekit.npz").exists():
         parser.error(f"no ict_facekit.npz in {arguments.ict}: give its folder with --ict")
-    measured = measure(arguments)
-    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+    tell(arguments, measure(arguments), table)
 
 
 def heads(arguments) -> dict[str, list]:

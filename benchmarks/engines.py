@@ -9,7 +9,6 @@ ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI OpenVINO, but not ONNX Runtime, works as on 
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from benchmarks.clocks import of_machine
+from benchmarks.command import parser_of
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.engines.fewer_bits import quantised_path
@@ -114,10 +115,10 @@ def measure(ways: dict, inputs: Arrays, rounds: int, quiet: float) -> tuple[dict
     others = []
     random = np.random.default_rng(0)
     for _ in range(3 + rounds):
-        busy, own, start = _busy(), time.process_time(), time.perf_counter()
+        busy, own, start = of_machine(), time.process_time(), time.perf_counter()
         for name in random.permutation(list(ways)):
             times[name].append(_timed(ways[name], inputs))
-        others.append((_busy() - busy - time.process_time() + own) / (time.perf_counter() - start))
+        others.append((of_machine() - busy - time.process_time() + own) / (time.perf_counter() - start))
     taken = np.array(others)[3:]
     kept = taken < quiet
     kept = kept if kept.any() else ~kept
@@ -130,12 +131,6 @@ def _timed(run, inputs: Arrays) -> tuple[float, float]:
     wall = time.perf_counter() - start
     time.sleep(_SETTLE)
     return wall * 1e3, (time.process_time() - cpu) * 1e3
-
-
-def _busy() -> float:
-    """Seconds that all of the machine's cores together have worked (Linux)."""
-    user, nice, system, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
-    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def table(times: dict[str, np.ndarray], errors: dict[str, float]) -> str:
@@ -184,7 +179,7 @@ def _resident() -> int:
 
 def main() -> None:
     """Prints a table for each network."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__.split("\n\n")[0])
+    parser = parser_of("engines", __doc__)
     parser.add_argument("--network", choices=NETWORKS, action="append", help="default: both")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--quiet", type=float, default=0.1, help="cores that others may take in a round that counts")

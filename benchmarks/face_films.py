@@ -5,13 +5,13 @@ Writes one: .venv/bin/python -m benchmarks.face_films FILM.avi
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
 
+from benchmarks.command import parser_of
 from training.face_model.activations import sample_activations
 from training.face_model.ict import SKIN_VERTICES
 from training.face_model.render import View
@@ -242,7 +242,7 @@ def blinking(count: int, yaw: float, rate: float = 30.0) -> list[Instant]:
 
 def main() -> None:
     """Writes a film of a talking head that turns while a hand passes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.face_films", description=main.__doc__)
+    parser = parser_of("face_films", main.__doc__)
     parser.add_argument("film", help="a file that ends with .avi")
     parser.add_argument("--seed", type=int, default=1_500_002, help="whose head (default 1500002)")
     arguments = parser.parse_args()

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from benchmarks.mediapipe_mesh import MediaPipeMesh
-from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.records import Frame
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
@@ -40,7 +39,7 @@ def measure(model: FaceModel, network: Path, folder: Path = FOLDER) -> dict:
         if not faces or points is None:
             missed.append(path.stem)
             continue
-        frame = Frame(image, Camera.assumed(image.shape[1], image.shape[0]))
+        frame = frame_of(image)
         foundation = fit(frame, faces[0], crop(frame, faces[0]))[0]
         ours = frame.camera.project(model.landmarks68.on(model.faces, foundation.vertices.astype(np.float64)))
         for who, found in (("ours", ours), ("MediaPipe", points[rival.like68, :2])):

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from benchmarks.faces_dev import FOLDER
-from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.smoothing import smooth_over
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.pipeline import FastPath
-from extreme3d_ros.records import HIDDEN, VISIBLE, Frame
+from extreme3d_ros.records import HIDDEN, VISIBLE
 from extreme3d_ros.stages.bump_network import BumpNetwork
 from extreme3d_ros.stages.face_window import FaceWindow, WindowMaker
 from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
@@ -36,7 +36,7 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
     rows = []
     for path in sorted(folder.glob("[0-9][0-9].png")):
         image = cv2.imread(str(path))
-        seen = fast(Frame(image, Camera.assumed(image.shape[1], image.shape[0])))[0]
+        seen = fast(frame_of(image))[0]
         to_map = np.array(seen.crop.crop_to_image[:2])
         to_map[:, 2] += _SHIFT
         published, mask, filled = (

@@ -6,9 +6,6 @@ beside the mean face and MediaPipe's own mesh; and the landmarks of photographs.
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections import defaultdict
 from functools import lru_cache
 from multiprocessing import get_context
@@ -17,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import faces_dev
+from benchmarks.command import add_count, figures_parser, tell
 from benchmarks.mediapipe_mesh import MediaPipeMesh
 from benchmarks.scan_to_mesh import ALIGNED, ToMesh, distances_mm, normalised, within_area
 from extreme3d_ros.face_model import load_face_model
@@ -134,21 +132,16 @@ def table(measured: dict) -> str:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.foundation", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--count", type=int, default=8, help="faces to either side at each yaw (default 8)")
+    parser = figures_parser("foundation", __doc__)
+    add_count(parser, 8, "faces to either side at each yaw")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--faces-dev", action="store_true", help="the photographs of shared/data/faces_dev instead")
     parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another foundation network")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
-    start = time.perf_counter()
     if arguments.faces_dev:
-        measured, text = faces_dev.measure(load_face_model(), arguments.network), faces_dev.table
+        tell(arguments, faces_dev.measure(load_face_model(), arguments.network), faces_dev.table)
     else:
-        measured, text = measure(arguments.network, arguments.count, arguments.processes), table
-    print(json.dumps(measured, indent=1) if arguments.json else text(measured))
-    if not arguments.json:
-        print(f"\n{time.perf_counter() - start:.0f} s")
+        tell(arguments, measure(arguments.network, arguments.count, arguments.processes), table)
 
 
 if __name__ == "__main__":

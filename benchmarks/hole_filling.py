@@ -11,27 +11,26 @@ landmarks.
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from benchmarks.bump import HELD_OUT
 from benchmarks.clocks import milliseconds
+from benchmarks.command import add_count, figures_parser, tell
+from benchmarks.faces_dev import FOLDER
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.alignment import similarity
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.poisson import blend
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import CROP_SIZE, HIDDEN, NOT_FACE, VISIBLE, Frame, Layers, Observation
 from extreme3d_ros.references.default import DEFAULT_REFERENCES
@@ -46,7 +45,6 @@ from training.bump.truth import on_crop
 from training.faces.generator import FaceGenerator, Wish
 from training.foundation.batches import torn_off
 
-FACES_DEV = Path(__file__).parents[1] / "../shared/data/faces_dev"
 KINDS = ("sunglasses", "hand", "mask", "blob")
 WAYS = ("left", "zero", "telea", "navier-stokes", "mirror", "strangers", "another day", "2D", "a second ago")
 AGO, DAY = "a second ago", "another day"
@@ -90,7 +88,7 @@ class Bench:
 
     def seen(self, image: np.ndarray, camera: Camera | None = None) -> Observation | None:
         """The largest face of a picture."""
-        found = self.fast(Frame(image, camera or Camera.assumed(image.shape[1], image.shape[0])))
+        found = self.fast(Frame(image, camera) if camera else frame_of(image))
         return found[0] if found else None
 
     def moments(self, seed: int) -> dict[str, list[Observation]]:
@@ -267,7 +265,7 @@ def measure(count: int, processes: int) -> dict:
 def measure_photographs() -> dict:
     """The same of photographs of clear faces, covered by blobs; nobody's other moments are known."""
     bench, found = Bench(), []
-    for path in sorted(FACES_DEV.glob("??.png")):
+    for path in sorted(FOLDER.glob("[0-9][0-9].png")):
         clear = bench.seen(cv2.imread(str(path)))
         if clear is None or clear.layers.occluded_fraction > 0.1:
             continue
@@ -300,35 +298,30 @@ def _means(found) -> dict:
 
 def table(measured: dict) -> str:
     """The figures as markdown."""
+    errors, spent = measured["errors"], measured["ms"]
     lines = ["| | | " + " | ".join(WAYS) + " |", "|---" * (2 + len(WAYS)) + "|"]
     for figure, label in (("l1", "mm off"), ("angle", "degrees off")):
-        for kind, of in measured.items():
+        for kind, of in errors.items():
             shown = [of.get(f"{figure}_{way}") for way in WAYS]
             cells = " | ".join("" if value is None else f"{value:.3g}" for value in shown)
             lines.append(f"| {label} | {kind} ({of['cases']}) | {cells} |")
-    seams = ", ".join(f"{kind} {of['seam']:.2f}" for kind, of in measured.items())
-    return "\n".join(lines) + f"\n\nsteps along the seam over those inside the face: {seams}"
+    seams = ", ".join(f"{kind} {of['seam']:.2f}" for kind, of in errors.items())
+    lines += ["", f"steps along the seam over those inside the face: {seams}"]
+    lines += ["", "processor ms, dark glasses: " + ", ".join(f"{way} {ms:.1f}" for way, ms in spent.items())]
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.hole_filling", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--count", type=int, default=12, help="rendered persons (default 12)")
+    parser = figures_parser("hole_filling", __doc__)
+    add_count(parser, 12, "rendered persons")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
         "--faces-dev", action="store_true", help="the clear photographs of shared/data/faces_dev instead"
     )
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
-    start = time.perf_counter()
-    measured = measure_photographs() if arguments.faces_dev else measure(arguments.count, arguments.processes)
-    spent = times()
-    if arguments.json:
-        print(json.dumps({"errors": measured, "ms": spent}, indent=1))
-        return
-    print(table(measured))
-    print("\nprocessor ms, dark glasses: " + ", ".join(f"{way} {ms:.1f}" for way, ms in spent.items()))
-    print(f"\n{time.perf_counter() - start:.0f} s")
+    errors = measure_photographs() if arguments.faces_dev else measure(arguments.count, arguments.processes)
+    tell(arguments, {"errors": errors, "ms": times()}, table)
 
 
 if __name__ == "__main__":

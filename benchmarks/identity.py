@@ -7,19 +7,18 @@ FOLDER holds a folder of photographs for every person, as *Labeled Faces in the 
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from extreme3d_ros.camera import Camera
+from benchmarks.command import parser_of
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.face_model import FaceModel, load_face_model
 from extreme3d_ros.face_model.mirror_image import MirrorImage
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import read_image
-from extreme3d_ros.records import Frame
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
@@ -40,7 +39,7 @@ class Shapes:
         faces = self._detection(image)
         if not faces:
             return None
-        frame = Frame(image, Camera.assumed(image.shape[1], image.shape[0]))
+        frame = frame_of(image)
         return self._foundation(frame, faces[0], self._crop(frame, faces[0]))[1].shape
 
 
@@ -89,7 +88,7 @@ def _shrunk(image):
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.identity", description=__doc__.split("\n\n")[0])
+    parser = parser_of("identity", __doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another foundation network")
     arguments = parser.parse_args()

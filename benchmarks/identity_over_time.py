@@ -6,14 +6,12 @@ looking ahead, while a hand passes) of heads that nothing was learned from; and 
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import add_films, figures_parser, seeds_of, tell
 from benchmarks.film_records import Film, Recorder, View
 from benchmarks.scan_to_mesh import ToMesh
 from extreme3d_ros.face_model.identity_filter import IdentityFilter, ShapeEvidence
@@ -155,17 +153,10 @@ def table(measured: dict) -> str:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.identity_over_time", description=__doc__.split("\n\n")[0]
-    )
-    parser.add_argument("--films", type=Path, required=True, help="where what is rendered is kept, and found again")
-    parser.add_argument("--count", type=int, default=10, help="persons (default 10)")
-    parser.add_argument("--first", type=int, default=1_500_000, help="seed of the first (default 1500000)")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    parser = figures_parser("identity_over_time", __doc__)
+    add_films(parser, count=10, first=1_500_000)
     arguments = parser.parse_args()
-    seeds = range(arguments.first, arguments.first + arguments.count)
-    measured = measure(Recorder(arguments.films), seeds)
-    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+    tell(arguments, measure(Recorder(arguments.films), seeds_of(arguments)), table)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ what ROS adds (conversion, serialisation, transport); 15 a second; and 15 a seco
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +18,9 @@ import cv2
 import numpy as np
 
 from benchmarks.clocks import summary
+from benchmarks.command import parser_of
 from benchmarks.containers import ARRANGEMENTS, Child, Cost
+from benchmarks.viewer import Viewer, age_ms
 
 SLOW, FAST = 3.0, 15.0
 _NAMESPACE, _CAMERA = "/face", "/camera"
@@ -30,20 +30,14 @@ _REMAP = ["-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/came
 _PATIENCE = 120.0
 
 
-class Viewer:
-    """Subscribes to bump_map and mesh, and keeps their ages; hears the diagnostics."""
+class Ages(Viewer):
+    """The ages of bump_map and mesh, and what the nodes' diagnostics say of their stages."""
 
     def __init__(self):
-        import rclpy
+        super().__init__()
         from diagnostic_msgs.msg import DiagnosticArray
-        from rclpy.executors import SingleThreadedExecutor
 
-        rclpy.init()
-        self._node = rclpy.create_node("viewer")
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self._node)
-        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
-        self._subscriptions = []
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
         self.ages: dict[str, list[float]] = {"bump_map": [], "mesh": []}
         self.stages: dict[str, float] = {}  # milliseconds of all stages of a node
 
@@ -55,35 +49,16 @@ class Viewer:
         from extreme3d_ros.nodes.qos import MESH, OBSERVATION
 
         for topic, kind, qos in (("bump_map", Image, OBSERVATION), ("mesh", Marker, MESH)):
-            take = self._taker(self.ages[topic])
-            name = f"{_NAMESPACE}/{topic}"
-            self._subscriptions.append(self._node.create_subscription(kind, name, take, qos, raw=True))
-
-    def close(self) -> None:
-        """Watches no more."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
-
-    def spin(self, seconds: float, until: Callable[[], object] = lambda: False) -> None:
-        """Watches for so long, or until something is so."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not until():
-            self._executor.spin_once(timeout_sec=min(left, 0.1))
+            self.watch(kind, f"{_NAMESPACE}/{topic}", self._taker(self.ages[topic]), qos)
 
     def restart(self) -> None:
         """Forgets what came so far."""
         for ages in self.ages.values():
             ages.clear()
 
-    def _taker(self, ages: list[float]) -> Callable[[bytes], None]:
-        from extreme3d_ros.nodes.synchronizer import stamp_of
-
-        def take(serialized: bytes) -> None:
-            seconds, nanoseconds = stamp_of(serialized)
-            ages.append((time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
-
-        return take
+    @staticmethod
+    def _taker(ages: list[float]) -> Callable[[bytes], None]:
+        return lambda serialized: ages.append(age_ms(serialized))
 
     def _hear(self, message) -> None:
         (status,) = message.status
@@ -117,7 +92,7 @@ class Road:
             child.end()
 
 
-def measure(viewer: Viewer, road: Road, seconds: float) -> list[str]:
+def measure(viewer: Ages, road: Road, seconds: float) -> list[str]:
     """The three phases of an arrangement, as lines of the report."""
     viewer.open()
     road.feed(SLOW)
@@ -125,7 +100,7 @@ def measure(viewer: Viewer, road: Road, seconds: float) -> list[str]:
     viewer.spin(_PATIENCE, lambda: viewer.ages["mesh"])
     viewer.spin(3.0)
     lines = _overhead(viewer, seconds / 2) + _latency(viewer, road, seconds)
-    viewer.close()
+    viewer.rest()
     viewer.spin(3.0)
     before = road.cost()
     viewer.spin(seconds / 2)
@@ -133,7 +108,7 @@ def measure(viewer: Viewer, road: Road, seconds: float) -> list[str]:
     return [*lines, "no subscribers: " + ", ".join(f"{name} {share:.1f} %" for name, share in shares.items())]
 
 
-def _overhead(viewer: Viewer, seconds: float) -> list[str]:
+def _overhead(viewer: Ages, seconds: float) -> list[str]:
     viewer.restart()
     viewer.spin(seconds)
     fast = viewer.stages["face_node"]
@@ -144,7 +119,7 @@ def _overhead(viewer: Viewer, seconds: float) -> list[str]:
     return lines
 
 
-def _latency(viewer: Viewer, road: Road, seconds: float) -> list[str]:
+def _latency(viewer: Ages, road: Road, seconds: float) -> list[str]:
     road.feed(FAST)
     viewer.spin(5.0)
     viewer.restart()
@@ -163,7 +138,7 @@ def _latency(viewer: Viewer, road: Road, seconds: float) -> list[str]:
 
 def main() -> None:
     """Prints the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of("latency", __doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="of the phase of 15 images a second")
     parser.add_argument("--repeats", type=int, default=1, help="how often each arrangement has its turn")
     parser.add_argument("--arrangements", nargs="+", choices=ARRANGEMENTS, default=list(ARRANGEMENTS))
@@ -174,7 +149,7 @@ def main() -> None:
     from extreme3d_ros.nodes.transport import make_room
 
     make_room()
-    viewer = Viewer()
+    viewer = Ages()
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.png"
         cv2.imwrite(str(picture), vga(demo_image()))

@@ -27,7 +27,6 @@ comings: a subscriber, a DDS participant of its own, comes, waits for a mesh, an
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -37,6 +36,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
+from benchmarks.command import parser_of
 from benchmarks.containers import Child
 from benchmarks.load_parts import CAMERA, NAMESPACE, Part
 from benchmarks.load_tables import Window, ages, held, print_table
@@ -169,7 +169,7 @@ def try_comings(times: int) -> list[dict[str, object]]:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of("load", __doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="that each row is measured for")
     parser.add_argument("--parts", nargs="+", choices=["images", "subscribers", "comings"])
     parser.add_argument("--comings", type=int, default=100)

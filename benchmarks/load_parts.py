@@ -67,7 +67,7 @@ def send(transport: str, reliability: str, size: str, rate: str) -> None:
     from std_msgs.msg import Header
 
     from extreme3d_ros.messages.images import layer_to_image
-    from extreme3d_ros.nodes.image_source import stamped
+    from extreme3d_ros.messages.stamps import stamped
 
     image, header = picture(size), Header(frame_id="camera")
     if transport == "raw":
@@ -103,8 +103,8 @@ def listen(pause: str, *topics: str) -> None:
     from sensor_msgs.msg import Image
     from visualization_msgs.msg import Marker
 
+    from extreme3d_ros.messages.stamps import stamp_of
     from extreme3d_ros.nodes.qos import MESH, OBSERVATION
-    from extreme3d_ros.nodes.synchronizer import stamp_of
 
     seen: list[list[tuple[int, int]]] = [[] for _ in topics]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.clocks import of_machine
 from benchmarks.containers import Child
-
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Window:
@@ -19,9 +17,9 @@ class Window:
 
     def __init__(self, children: Sequence[Child], seconds: float):
         self.seconds = seconds
-        self._start, machine, before = time.time_ns(), _machine(), [child.cost() for child in children]
+        self._start, machine, before = time.time_ns(), of_machine(), [child.cost() for child in children]
         time.sleep(seconds)
-        after, spent = [child.cost() for child in children], _machine() - machine
+        after, spent = [child.cost() for child in children], of_machine() - machine
         self._end = time.time_ns()
         self.shares = [cost.share_since(was) for was, cost in zip(before, after)]
         self.others = max(100 * spent / seconds - sum(self.shares), 0.0)
@@ -37,12 +35,6 @@ class Window:
         if len(found) < 3:
             raise SystemExit(f"only {len(found)} messages came in {self.seconds:.0f} s; give more --seconds")
         return found
-
-
-def _machine() -> float:
-    """Seconds of processor that everything on this machine has used."""
-    user, nice, system = map(int, Path("/proc/stat").read_text().split(maxsplit=4)[1:4])
-    return (user + nice + system) / _TICKS
 
 
 def ages(entries: np.ndarray) -> np.ndarray:

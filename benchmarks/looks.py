@@ -9,12 +9,12 @@ other exposure, white balance, contrast, size and roll.
 
 from __future__ import annotations
 
-import argparse
 from itertools import combinations, product
 
 import cv2
 import numpy as np
 
+from benchmarks.command import parser_of
 from benchmarks.face_films import Films, Instant
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid
@@ -69,7 +69,7 @@ def unlikeness(found: dict[int, list[tuple[float, list[Look]]]], near: bool) -> 
 
 def main() -> None:
     """Prints the quantiles."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.looks", description=__doc__.split("\n\n")[0])
+    parser = parser_of("looks", __doc__)
     parser.add_argument("--count", type=int, default=14)
     parser.add_argument("--first", type=int, default=900, help="seed of the first head (default 900)")
     parser.add_argument("--gates", type=float, nargs="*", default=(0.14, 0.28), help="shares beyond them are printed")

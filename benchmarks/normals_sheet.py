@@ -6,19 +6,19 @@ bump map, and with shape from shading's.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from extreme3d_ros.camera import Camera
+from benchmarks.command import parser_of
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import read_image
 from extreme3d_ros.pipeline import FastPath
-from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Frame, Observation
+from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Observation
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK
 from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
 
@@ -49,7 +49,7 @@ def _lit(depth, camera) -> np.ndarray:
 
 def main() -> None:
     """Writes the sheet."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.normals_sheet", description=__doc__.split("\n\n")[0])
+    parser = parser_of("normals_sheet", __doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE")
     parser.add_argument("--out", type=Path, default=Path("out/normals.png"))
     parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another bump network")
@@ -59,7 +59,7 @@ def main() -> None:
     rows = []
     for path in arguments.images:
         image = read_image(path)
-        for seen in fast(Frame(image, Camera.assumed(image.shape[1], image.shape[0]))):
+        for seen in fast(frame_of(image)):
             rows.append(row(seen, shading(seen.crop, seen.surface, {}).bump))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(arguments.out), np.vstack(rows))

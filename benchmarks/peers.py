@@ -9,8 +9,6 @@ processor's, of all threads.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable
 from itertools import count
 
@@ -22,6 +20,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker
 
 from benchmarks.clocks import milliseconds
+from benchmarks.command import figures_parser, tell
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.frames import frame_of
@@ -96,12 +95,10 @@ def table(measured: dict) -> str:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.split("\n\n")[0])
+    parser = figures_parser("peers", __doc__)
     parser.add_argument("--rounds", type=int, default=30, help="frames that are timed (default 30)")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
-    measured = measure(arguments.rounds)
-    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+    tell(arguments, measure(arguments.rounds), table)
 
 
 if __name__ == "__main__":

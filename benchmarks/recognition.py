@@ -8,9 +8,6 @@ if it is that person's: the paper's rank-1 rate. Skins are compared where both a
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections import defaultdict
 from functools import lru_cache
 from multiprocessing import get_context
@@ -18,6 +15,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from benchmarks.bump import HELD_OUT
+from benchmarks.command import add_count, figures_parser, tell
 from benchmarks.hole_filling import AGO, DAY, KINDS, Bench, Covered, rendered
 from extreme3d_ros.records import VISIBLE
 from extreme3d_ros.stages.unwrapping import Unwrapping
@@ -87,16 +85,11 @@ def table(rates: dict) -> str:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recognition", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--count", type=int, default=40, help="rendered persons (default 40)")
+    parser = figures_parser("recognition", __doc__)
+    add_count(parser, 40, "rendered persons")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
     arguments = parser.parse_args()
-    start = time.perf_counter()
-    rates = measure(arguments.count, arguments.processes)
-    print(json.dumps(rates, indent=1) if arguments.json else table(rates))
-    if not arguments.json:
-        print(f"\n{time.perf_counter() - start:.0f} s")
+    tell(arguments, measure(arguments.count, arguments.processes), table)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ table: the whole stage with 12,000 entries, on scikit-image's astronaut behind a
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from benchmarks.clocks import summary
+from benchmarks.command import figures_parser, tell
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.images import demo_image
@@ -133,26 +132,25 @@ def _held_mb() -> float:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.references", description=__doc__.split("\n\n")[0])
+    parser = figures_parser("references", __doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="entries of the galleries")
-    parser.add_argument("--json", action="store_true", help="JSON in place of text")
     arguments = parser.parse_args()
     results = []
     for count in arguments.counts:
         with tempfile.TemporaryDirectory() as folder:
             results.append(measure(count, Path(folder)))
-    stage = stage_ms()
-    print(json.dumps({"search": results, "stage": stage}, indent=1) if arguments.json else _table(results, stage))
+    tell(arguments, {"search": results, "stage": stage_ms()}, _table)
 
 
-def _table(results: list[dict], stage: dict) -> str:
+def _table(measured: dict) -> str:
     names = ("search", "argpartition", "kd_tree")
     lines = ["milliseconds of one core: median / 95 %; argpartition and KD-tree find the viewpoints only"]
     lines.append(f"{'entries':>9}{'open s':>8}{'held MB':>9}" + "".join(f"{name:>18}" for name in names) + "  tree s")
-    for row in results:
+    for row in measured["search"]:
         times = "".join("{median:>9.2f} / {p95:<6.2f}".format(**row[f"{name}_ms"]) for name in names)
         lines.append(f"{row['entries']:>9}{row['open_s']:>8}{row['held_mb']:>9}{times}{row['kd_tree_build_s']:>8}")
-    lines.append("the whole stage with 12,000 entries, {hidden:.0%} hidden: {median} ms, 95 % {p95} ms".format(**stage))
+    stage = "the whole stage with 12,000 entries, {hidden:.0%} hidden: {median} ms, 95 % {p95} ms"
+    lines.append(stage.format(**measured["stage"]))
     return "\n".join(lines)
 
 

@@ -11,7 +11,6 @@ tables are with it.
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -21,7 +20,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command import parser_of
 from benchmarks.containers import Child
+from benchmarks.viewer import Viewer
 
 #: Seconds until the first messages at most: a new installation compiles its kernels.
 _PATIENCE = 120.0
@@ -45,28 +46,20 @@ def row_of(count: int) -> np.ndarray:
     return image
 
 
-class Viewer:
+class Counts(Viewer):
     """Counts the messages of each topic."""
 
     def __init__(self):
-        import rclpy
-        from rclpy.executors import SingleThreadedExecutor
-
-        rclpy.init()
-        self.node = rclpy.create_node("viewer")
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self.node)
-        self._subscriptions: dict[str, object] = {}
+        super().__init__()
         self.counts: Counter[str] = Counter()
 
-    def watch(self, kind: type, topic: str, qos: object) -> None:
+    def count(self, kind: type, topic: str, qos: object) -> None:
         """Begins to count a topic's messages."""
 
         def take(_: bytes) -> None:
             self.counts[topic] += 1
 
-        if topic not in self._subscriptions:
-            self._subscriptions[topic] = self.node.create_subscription(kind, topic, take, qos, raw=True)
+        self.watch(kind, topic, take, qos)
 
     def bump_maps(self) -> list[str]:
         """Those of faces that have topics of their own."""
@@ -81,26 +74,15 @@ class Viewer:
         from extreme3d_ros.nodes.qos import OBSERVATION
 
         for topic in self.bump_maps():
-            self.watch(Image, topic, OBSERVATION)
-
-    def spin(self, seconds: float, until=lambda: False) -> bool:
-        """Listens for so long, or until something is so; whether it is."""
-        end = time.monotonic() + seconds
-        while not until():
-            if (left := end - time.monotonic()) <= 0:
-                return False
-            self._executor.spin_once(timeout_sec=min(left, 0.1))
-        return True
+            self.count(Image, topic, OBSERVATION)
 
     def rest(self) -> None:
-        """Watches no more."""
-        for subscription in self._subscriptions.values():
-            self.node.destroy_subscription(subscription)
-        self._subscriptions = {}
+        """Watches no more, and forgets what was counted."""
+        super().rest()
         self.counts.clear()
 
 
-def measure(viewer: Viewer, picture: Path, faces: int, completed: bool, seconds: float) -> str:
+def measure(viewer: Counts, picture: Path, faces: int, completed: bool, seconds: float) -> str:
     """A row of the table."""
     from sensor_msgs.msg import Image
     from visualization_msgs.msg import Marker
@@ -114,9 +96,9 @@ def measure(viewer: Viewer, picture: Path, faces: int, completed: bool, seconds:
         nodes.append(Child("completion_node", *namespace))
     source = Child("image_source", "-r", "__ns:=/camera", *_QUIET, "-p", f"source:='{picture}'", "-p", f"rate:={_RATE}")
     try:
-        viewer.watch(Image, "/face/bump_map", OBSERVATION)
+        viewer.count(Image, "/face/bump_map", OBSERVATION)
         if completed:
-            viewer.watch(Marker, "/face/mesh", MESH)
+            viewer.count(Marker, "/face/mesh", MESH)
         if not viewer.spin(_PATIENCE, lambda: viewer.counts["/face/bump_map"]):
             raise SystemExit("face_node sends nothing")
         if faces > 1 and not viewer.spin(30.0, lambda: len(viewer.bump_maps()) == faces):
@@ -145,7 +127,7 @@ def measure(viewer: Viewer, picture: Path, faces: int, completed: bool, seconds:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of("several_faces", __doc__)
     parser.add_argument("--faces", type=int, nargs="+", choices=(1, 2, 3), default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--engines", type=Path, help="folder of another engine's package")
@@ -155,7 +137,7 @@ def main() -> None:
     from extreme3d_ros.nodes.transport import make_room
 
     make_room()
-    viewer, path = Viewer(), os.environ.get("PYTHONPATH", "")
+    viewer, path = Counts(), os.environ.get("PYTHONPATH", "")
     with tempfile.TemporaryDirectory() as folder:
         for engines in ["", *([str(options.engines)] if options.engines else [])]:
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [path, engines]))

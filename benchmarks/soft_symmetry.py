@@ -14,12 +14,11 @@ mesh, then Eq. 10. Creases: angles between neighbouring triangles where seen pas
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import defaultdict
 
 import numpy as np
 
+from benchmarks.command import add_count, figures_parser, tell
 from benchmarks.distance import MeshDistance
 from benchmarks.symmetry_cases import FOUND, KNOWN, Case, Cases
 from benchmarks.symmetry_creases import Creases
@@ -108,22 +107,29 @@ def table(rows: list[dict], unit: tuple[str, str], of_all: str, ways: tuple[str,
     return "\n".join(lines)
 
 
+def tables(measured: dict) -> str:
+    """All figures as markdown."""
+    rows = measured["errors"]
+    return "\n\n".join(
+        [
+            "The side turned away, mm and degrees between normals; the ways as parts of the foundation's:",
+            table(rows, ("mm", "degrees"), "foundation", WAYS),
+            "Creases of the transition, degrees, 99th percentile and mean; as parts of the true face's there:",
+            table(rows, ("crease99", "crease"), "truth", ("foundation", *WAYS)),
+            "Milliseconds of one core:",
+            time_table(measured["times"]),
+        ]
+    )
+
+
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soft_symmetry", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--count", type=int, default=6, help="rendered persons (default 6)")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    parser = figures_parser("soft_symmetry", __doc__)
+    add_count(parser, 6, "rendered persons")
     arguments = parser.parse_args()
     bench = Bench()
     rows, spent = measure(bench, arguments.count), times(bench.cases, FIRST)
-    if arguments.json:
-        print(json.dumps({"errors": rows, "times": spent}, indent=1))
-        return
-    print("The side turned away, mm and degrees between normals; the ways as parts of the foundation's:\n")
-    print(table(rows, ("mm", "degrees"), "foundation", WAYS))
-    print("\nCreases of the transition, degrees, 99th percentile and mean; as parts of the true face's there:\n")
-    print(table(rows, ("crease99", "crease"), "truth", ("foundation", *WAYS)))
-    print("\nMilliseconds of one core:\n", time_table(spent), sep="\n")
+    tell(arguments, {"errors": rows, "times": spent}, tables)
 
 
 if __name__ == "__main__":

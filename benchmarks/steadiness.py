@@ -6,11 +6,8 @@ far the mesh slides off the picture, and how wrong it is.
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -18,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import savgol_filter
 from scipy.spatial.transform import Rotation
 
+from benchmarks.command import add_films, figures_parser, seeds_of, tell
 from benchmarks.film_records import Film, Recorder, View
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.identity_filter import IdentityFilter
@@ -193,14 +191,10 @@ def _change(figures: list[dict[str, float]], what: str) -> str:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.steadiness", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--films", type=Path, required=True, help="where what is rendered is kept, and found again")
-    parser.add_argument("--count", type=int, default=5, help="persons (default 5)")
-    parser.add_argument("--first", type=int, default=1_500_000, help="seed of the first (default 1500000)")
-    parser.add_argument("--json", action="store_true", help="JSON in place of markdown")
+    parser = figures_parser("steadiness", __doc__)
+    add_films(parser, count=5, first=1_500_000)
     arguments = parser.parse_args()
-    measured = measure(Recorder(arguments.films), range(arguments.first, arguments.first + arguments.count))
-    print(json.dumps(measured, indent=1) if arguments.json else table(measured))
+    tell(arguments, measure(Recorder(arguments.films), seeds_of(arguments)), table)
 
 
 if __name__ == "__main__":

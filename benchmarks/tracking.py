@@ -9,7 +9,6 @@ before, "extra" ids beyond one for each person, "missed" frames of a face in pla
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from skimage import data
 
+from benchmarks.command import parser_of
 from benchmarks.covered_heads import CoveredHeads
 from benchmarks.faces_dev import FOLDER
 from benchmarks.tracking_films import Head, Place, Shot, Stage, cut_out, film
@@ -193,7 +193,7 @@ def people(faces_dev: bool, detection: Detection) -> list[Head]:
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tracking", description=__doc__.split("\n\n")[0])
+    parser = parser_of("tracking", __doc__)
     parser.add_argument("--faces-dev", action="store_true", help="photographs, for measuring only")
     parser.add_argument("--pairs", type=int, default=15, help="pairs of people, at most")
     arguments = parser.parse_args()

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.clocks import summary
+from benchmarks.viewer import age_ms
 
 FRAMES, RATE = 60, 10.0
 #: The sizes of what is sent: bgr8, 32FC1, two mono8 of the crop, and the foundation; and a Marker.
@@ -82,14 +83,12 @@ def receive(sizes: dict[str, int]) -> None:
     from sensor_msgs.msg import Image
 
     from extreme3d_ros.nodes.qos import OBSERVATION
-    from extreme3d_ros.nodes.synchronizer import stamp_of
 
     rclpy.init()
     node = rclpy.create_node("receiver")
 
     def arrived(topic: str, data: bytes) -> None:
-        seconds, nanoseconds = stamp_of(data)
-        print(topic, (time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
+        print(topic, age_ms(data))
 
     for topic in sizes:
         node.create_subscription(Image, topic, partial(arrived, topic), OBSERVATION, raw=True)

@@ -12,8 +12,6 @@ are CPU milliseconds of one thread, medians. A second table: crops of 256 to 102
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ import trimesh
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
+from benchmarks.command import figures_parser, tell
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.topology import dense_topology
@@ -187,19 +186,14 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = figures_parser("zippering", __doc__)
     parser.add_argument("--yaw", type=float, nargs="+", default=[0, 30, 60, 75], help="degrees")
     parser.add_argument("--repeat", type=int, default=7, help="times are medians of so many runs")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     bench = Bench()
     rows = [row for yaw in options.yaw for row in bench.rows(yaw, options.repeat)]
     growth = [bench.growth(side, options.repeat) for side in _SIDES]
-    print(
-        json.dumps({"meshes": rows, "growth": growth}, indent=1, default=float)
-        if options.json
-        else f"{table(rows)}\n\n{table(growth)}"
-    )
+    tell(options, {"meshes": rows, "growth": growth}, lambda made: "\n\n".join(map(table, made.values())))
 
 
 if __name__ == "__main__":

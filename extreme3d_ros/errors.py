@@ -28,3 +28,16 @@ class ModelFileError(Extreme3DError):
     """A model or engine file is missing or broken."""
 
     exit_status = 4
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in a line for a message; the error may quote a hostile file."""
+    if isinstance(error, OSError) and error.strerror:
+        return one_line(error.strerror)
+    missing = isinstance(error, KeyError) and error.args
+    return one_line(f"{error.args[0]} is missing" if missing else str(error)) or type(error).__name__
+
+
+def one_line(text: str) -> str:
+    """A text as one printable line of at most 200 letters."""
+    return "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))[:200]

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.errors import ModelFileError, one_line
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.importers import import_model, read_source
-from extreme3d_ros.face_model.npz import one_line
 from fuzzing import sources
 from fuzzing.archives import of_archive, of_npy
 from fuzzing.flaws import Flaw, choice, of_bytes

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 #: Made by the commands, not part of the repository.
 MADE = set((REPOSITORY / ".gitignore").read_text().split())
-OURS = "extreme3d_ros", "training", "benchmarks"
+OURS = "extreme3d_ros", "training", "benchmarks", "fuzzing"
 #: Folders that texts leave out.
 UNSAID = "", "extreme3d_ros", "launch"
 

@@ -31,7 +31,6 @@ from scipy.io import loadmat
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
-from extreme3d_ros.face_model.confined import Unread, read_confined
 from extreme3d_ros.face_model.fitting import PointFitter
 from extreme3d_ros.face_model.importers import import_model, obj
 from extreme3d_ros.face_model.importers.mat5 import read_mat5
@@ -41,6 +40,7 @@ from extreme3d_ros.face_model.twins import edge_twins, face_twins
 from extreme3d_ros.geometry.subdivision import unique_edges
 from extreme3d_ros.networks.importers.onnx_file import announce
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint
+from extreme3d_ros.untrusted.confined import Unread, read_confined
 
 ICT = Path(__file__).parents[1] / "../shared/data/ict_facekit"
 FORMATS = ["bfm2009 h5", "bfm2009 mat", "bfm2009 mat 7", "bfm2009 mat 7.3", "deep3d mat", "ict npz", "ict folder"]
@@ -509,7 +509,7 @@ class TestConfined:
         ],
     )
     def test_ends_in_a_line_however_it_ends(self, tmp_path, monkeypatch, code, word):
-        start = "import os, sys, time\nimport numpy as np\nfrom extreme3d_ros.face_model.confined import answer\n"
+        start = "import os, sys, time\nimport numpy as np\nfrom extreme3d_ros.untrusted.confined import answer\n"
         end = f"sys.exit({code})" if code.startswith("answer") else code
         (tmp_path / "odd_reader.py").write_text(start + end)
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))

@@ -12,8 +12,8 @@ pytest.importorskip("skimage.data")
 import ros_helpers  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
+from extreme3d_ros.messages.stamps import stamp_of  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH  # noqa: E402
-from extreme3d_ros.nodes.synchronizer import stamp_of  # noqa: E402
 
 ros_helpers.keep_to_this_machine()
 

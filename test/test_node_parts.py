@@ -19,13 +19,14 @@ from extreme3d_ros.calibration import Calibration  # noqa: E402
 from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.messages.observation import Received  # noqa: E402
-from extreme3d_ros.nodes.image_source import images, stamped  # noqa: E402
+from extreme3d_ros.messages.stamps import stamp_of, stamped  # noqa: E402
+from extreme3d_ros.nodes.image_source import images  # noqa: E402
 from extreme3d_ros.nodes.lens import Lens  # noqa: E402
 from extreme3d_ros.nodes.managed import _take_down  # noqa: E402
 from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
 from extreme3d_ros.nodes.settings import Setting  # noqa: E402
 from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
-from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of  # noqa: E402
+from extreme3d_ros.nodes.synchronizer import StampSynchronizer  # noqa: E402
 from extreme3d_ros.nodes.telling import Rarely, line_of  # noqa: E402
 from extreme3d_ros.nodes.topic_soundness import check_sound  # noqa: E402
 from extreme3d_ros.nodes.transport import make_room  # noqa: E402

@@ -27,8 +27,8 @@ from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
 from extreme3d_ros.messages.observation import TOPICS, messages_to_observation  # noqa: E402
+from extreme3d_ros.messages.stamps import stamp_of  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
-from extreme3d_ros.nodes.synchronizer import stamp_of  # noqa: E402
 
 ros_helpers.keep_to_this_machine()
 

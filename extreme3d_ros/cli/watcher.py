@@ -13,8 +13,9 @@ from visualization_msgs.msg import Marker
 
 from extreme3d_ros.cli.processes import NAMESPACE
 from extreme3d_ros.messages.observation import TOPICS
+from extreme3d_ros.messages.stamps import age_ms
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION
-from extreme3d_ros.nodes.synchronizer import StampSynchronizer, stamp_of
+from extreme3d_ros.nodes.synchronizer import StampSynchronizer
 
 
 class Watcher:
@@ -38,8 +39,7 @@ class Watcher:
         return len(self._ages["mesh"])
 
     def _receive(self, topic: str, of_observation: bool, data: bytes) -> None:
-        seconds, nanoseconds = stamp_of(data)
-        self._ages[topic].append((time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6)
+        self._ages[topic].append(age_ms(data))
         if of_observation:
             self.observation = self._synchronizer.add(topic, data) or self.observation
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from reprlib import Repr
 
-import yaml
-
 from extreme3d_ros.engines.network import Network, Noise
 from extreme3d_ros.engines.onnx import OnnxEngine
 from extreme3d_ros.engines.tensorrt_build import Shapes
-from extreme3d_ros.errors import InputError
+from extreme3d_ros.errors import InputError, one_line, reason
 from extreme3d_ros.folders import networks_folder
+from extreme3d_ros.untrusted.yaml_file import read_yaml
 
 _DATA = Path(__file__).parent.parent / "data"
 _FILE = "networks.yaml"
 _TEXTS = "about", "file", "preprocessing", "licence", "origin"
 _NEEDED = {*_TEXTS, "inputs", "limits"}
 _OWN = {"profiles", "imported_from"}
-#: All that PyYAML raises for text that is no YAML, and for tagged values that are none of their tag's.
-_UNREADABLE = OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError
 #: Values in errors: aliases let a few lines of YAML stand for more than memory holds.
 _BRIEF = Repr()
 _BRIEF.maxlevel = 2
 _TYPES = "float16", "float32", "uint8", "int32", "int64"
+#: No network is shown larger numbers, or differs by them.
+_LARGEST = 1e30
 
 
 def catalogue() -> dict[str, Network]:
@@ -68,19 +66,20 @@ def entries_path() -> Path:
 
 def _read(path: Path, make: Callable[[str, Mapping], Network]) -> dict[str, Network]:
     try:
-        entries = yaml.safe_load(path.read_text())
-    except _UNREADABLE as error:
-        raise InputError(f"{path} cannot be read ({' '.join(str(error).split())}): mend or remove it") from error
-    if not isinstance(entries, dict):
-        raise InputError(f"{path} is no table of networks by name: mend or remove it")
-    return {str(name): _entry(path, str(name), entry, make) for name, entry in entries.items()}
+        entries = read_yaml(path)
+        if not isinstance(entries, dict):
+            raise ValueError("it is no table of networks by name")
+        entries = {str(name): entry for name, entry in entries.items()}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({reason(error)}): mend or remove it") from error
+    return {name: _entry(path, name, entry, make) for name, entry in entries.items()}
 
 
 def _entry(path: Path, name: str, entry: object, make: Callable[[str, Mapping], Network]) -> Network:
     try:
         return make(name, _table(entry, "the entry"))
     except ValueError as error:
-        raise InputError(" ".join(f"{path}: network {name}: {error}".split())) from error
+        raise InputError(f"{path}: network {one_line(name)}: {reason(error)}") from error
 
 
 def _own(name: str, entry: Mapping) -> Network:
@@ -151,6 +150,6 @@ def _noise(value: object, name: str) -> Noise:
 def _two(value: object, what: str) -> tuple[float, float]:
     """Two numbers. YAML takes 1e-3 for text, and 1.0e-3 for a number."""
     numbers = value if isinstance(value, list) else []
-    if len(numbers) != 2 or not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
+    if len(numbers) != 2 or not all(type(x) in (int, float) and abs(x) < _LARGEST for x in numbers):
         raise ValueError(f"{what} must be two numbers (such as 1.0e-3), not {_BRIEF.repr(value)}")
     return float(numbers[0]), float(numbers[1])

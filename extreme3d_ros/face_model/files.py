@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.face_model.full_layout import LAYOUT, expand_full, promises
 from extreme3d_ros.face_model.model import DEFAULT_MODEL, MOUTH_INTERIOR, Embedding, FaceModel
-from extreme3d_ros.face_model.npz import BROKEN, read_npz, reason
+from extreme3d_ros.untrusted.npz import BROKEN, read_npz
 
 _MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 _REMEDY = "build it with `python -m training.face_model` or reinstall the package"

@@ -159,8 +159,9 @@ class FaceNode(ManagedNode[_Loaded]):
         self._worker.give((serialized, arrival))
 
     def _work(self, item: tuple[bytes, float]) -> None:
+        images = self._images  # others, if the node was deactivated and activated while this took long
         self.attempt(lambda: self._observe(*item))
-        self._images.more()
+        images.more()
 
     def _observe(self, serialized: bytes, arrival: float) -> None:
         """The work on one image."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.humans import FACES, IdsList, Roi, RoiMessage, at_work, check_id, message_to_roi
 from extreme3d_ros.nodes.managed import ManagedNode
+from extreme3d_ros.nodes.qos import NEWEST
 from extreme3d_ros.nodes.settings import Setting
 
 ROS4HRI = Setting(
@@ -22,9 +22,6 @@ ROS4HRI = Setting(
     f"work on the largest of the faces tracked on {FACES}/tracked (REP-155) instead of searching for faces; publish "
     f"below {FACES}/<id>/ too; face_node needs hri_msgs for it; the same in both nodes",
 )
-
-#: Both kinds of publishers match; an old region is of no use.
-_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 #: Seconds for which a region tells where the face is.
 _ROI_LIFE = 0.5
@@ -56,7 +53,7 @@ class TrackedFaces:
         self._regions: dict[str, Roi] = {}
         self._inputs: dict[str, Subscription] = {}
         self._ours: dict[str, Roi] = {}  # the chosen one first; replaced as a whole: the worker reads it
-        self._tracked = node.create_subscription(IdsList, f"{FACES}/tracked", self._take_ids, _NEWEST)
+        self._tracked = node.create_subscription(IdsList, f"{FACES}/tracked", self._take_ids, NEWEST)
 
     @property
     def chosen(self) -> str:
@@ -100,7 +97,7 @@ class TrackedFaces:
 
     def _subscribe(self, face: str) -> None:
         take = partial(self._take_roi, check_id(face))
-        self._inputs[face] = self._node.create_subscription(RoiMessage, f"{FACES}/{face}/roi", take, _NEWEST)
+        self._inputs[face] = self._node.create_subscription(RoiMessage, f"{FACES}/{face}/roi", take, NEWEST)
 
     def _take_roi(self, face: str, message: RoiMessage) -> None:
         self._node.attempt(lambda: self._regions.update({face: message_to_roi(message)}))

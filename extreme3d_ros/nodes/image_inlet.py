@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import MessageInfo
@@ -16,8 +16,10 @@ from std_msgs.msg import Header
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.camera_info import camera_info_to_calibration
 from extreme3d_ros.messages.images import compressed_to_bgr, image_to_bgr
+from extreme3d_ros.messages.stamps import STAMP_END
 from extreme3d_ros.nodes.lens import Lens
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode
+from extreme3d_ros.nodes.qos import NEWEST
 from extreme3d_ros.records import Frame
 
 #: Seconds without an image after which the node warns.
@@ -29,8 +31,6 @@ _TRANSPORTS = {
     "raw": ("", Image, image_to_bgr),
     "compressed": ("/compressed", CompressedImage, compressed_to_bgr),
 }
-_RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
-_STAMP_END = 12  # of a serialized message that begins with a Header
 
 #: Seconds between two images that are taken although nobody wants them, to know that the camera lives.
 _IDLE_PERIOD = 1.0
@@ -38,7 +38,7 @@ _IDLE_PERIOD = 1.0
 _LOOK_PERIOD = 0.1
 
 
-class _When(CallbackGroup):
+class _When(ReentrantCallbackGroup):
     """Has the executor leave a subscription's messages in the middleware until something is so."""
 
     def __init__(self, ready: Callable[[], bool]):
@@ -48,20 +48,14 @@ class _When(CallbackGroup):
     def can_execute(self, entity: object) -> bool:
         return self._ready()
 
-    def beginning_execution(self, entity: object) -> bool:
-        return True
-
-    def ending_execution(self, entity: object) -> None:
-        pass
-
 
 class ImageInlet:
     """Subscribes to `image_raw` and `camera_info` by the node's parameters image_transport and reliability.
 
     An image stays in the middleware's queue of one, where the next overtakes it uncopied, until it can be worked on:
     taken into Python, 60 images of 1920 x 1080 a second cost a quarter of a core although most are dropped
-    (benchmarks/load.py). So after each image the next is taken when `more` was called, from any thread; and while
-    nobody wants any, one a second.
+    (benchmarks/load.py). So after each image the next is taken when `more` was called, and while nobody wants any,
+    one a second.
 
     take: is called, by the executor, with each image taken, still serialized, and when it came (time.monotonic).
     wanted: whether images are wanted now. topic: the images' full name; frames: how many came; dropped: how many of
@@ -73,20 +67,18 @@ class ImageInlet:
         # A remapping of `image_raw` doesn't reach names below it, so the topic is put together here.
         self.topic = node.resolve_topic_name("image_raw") + suffix
         self.frames = self.dropped = self._number = 0
-        self._free = True
-        self._node, self._take, self._wanted, self._last = node, take, wanted, time.monotonic()
+        self._node, self._take, self._wanted = node, take, wanted
+        self._free, self._last = True, time.monotonic()
         self._lens, self._told = Lens(), ""
         self._last_info, self._refused = b"", ""
         reliability = node.settings["reliability"]
-        qos = QoSProfile(depth=1, reliability=_RELIABILITIES[reliability])
-        best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy[reliability.upper()])
+        when = _When(self._ready)
         self._inputs = [
-            node.create_subscription(
-                self._kind, self.topic, self._take_image, qos, raw=True, callback_group=_When(self._ready)
-            ),
-            node.create_subscription(CameraInfo, "camera_info", self._take_camera_info, best_effort, raw=True),
+            node.create_subscription(self._kind, self.topic, self._take_image, qos, raw=True, callback_group=when),
+            node.create_subscription(CameraInfo, "camera_info", self._take_camera_info, NEWEST, raw=True),
         ]
-        self._freed = node.create_guard_condition(lambda: None)  # the executor then asks `_ready` anew, as by the timer
+        # Wakes the executor, which then asks `_ready` anew.
         self._look = node.create_timer(_LOOK_PERIOD, lambda: None, clock=STEADY)
         node.get_logger().info(f"waiting for images on {self.topic} ({reliability}, depth 1)")
 
@@ -114,16 +106,16 @@ class ImageInlet:
         return frame, message.header
 
     def more(self) -> None:
-        """Lets the next image come."""
-        self._free, self._last = True, time.monotonic()
-        self._freed.trigger()
+        """Lets the next image come. From any thread, also when this has been closed."""
+        self._last, self._free = time.monotonic(), True  # in this order: `silence` and `_ready` read both
+        if executor := self._node.executor:
+            executor.wake()  # asks `_ready` anew
 
     def close(self) -> None:
         """Ends the subscriptions."""
         for subscription in self._inputs:
             self._node.destroy_subscription(subscription)
         self._node.destroy_timer(self._look)
-        self._node.destroy_guard_condition(self._freed)
 
     def _ready(self) -> bool:
         return self._free and (self._wanted() or time.monotonic() - self._last > _IDLE_PERIOD)
@@ -134,8 +126,8 @@ class ImageInlet:
         self.frames += 1 + overtaken
         now = time.time_ns()
         waited = max(now - (info["received_timestamp"] or now), 0) * 1e-9  # 0: the middleware doesn't tell
-        self._free, self._last = False, time.monotonic()
-        self._take(serialized, self._last - waited)
+        self._free = False
+        self._take(serialized, time.monotonic() - waited)
 
     def _overtaken(self, number: int) -> int:
         """How many images came since the last that was taken, by the sender's number of this one; 0: it isn't told."""
@@ -145,10 +137,10 @@ class ImageInlet:
         return number - 1 - before if told else 0
 
     def _take_camera_info(self, serialized: bytes) -> None:
-        if serialized[_STAMP_END:] == self._last_info:  # the same with every image
-            return
-        self._last_info = serialized[_STAMP_END:]
-        self._node.attempt(lambda: self._learn(serialized))
+        said = serialized[STAMP_END:]
+        if said != self._last_info:  # the same with every image
+            self._last_info = said
+            self._node.attempt(lambda: self._learn(serialized))
 
     def _learn(self, serialized: bytes) -> None:
         try:

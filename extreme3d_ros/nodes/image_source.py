@@ -7,14 +7,12 @@ Parameters: see SETTINGS, or `ros2 param describe`.
 from __future__ import annotations
 
 import os
-import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
@@ -27,6 +25,7 @@ from extreme3d_ros.input.films import Video, Webcam, is_video
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.messages.camera_info import camera_to_camera_info
 from extreme3d_ros.messages.images import layer_to_image
+from extreme3d_ros.messages.stamps import stamped
 from extreme3d_ros.nodes.managed import STEADY, run
 from extreme3d_ros.nodes.settings import Setting, Settings
 
@@ -88,12 +87,6 @@ class ImageSource(Node):
         self._image_publisher.publish(stamped(self._serialized[0], stamp))
         self._info_publisher.publish(stamped(self._serialized[1], stamp))
         self._image = next(self._images)
-
-
-def stamped(serialized: bytearray, stamp: Time) -> bytes:
-    """A serialized message that begins with a Header, with another stamp."""
-    struct.pack_into("<iI" if serialized[1] & 1 else ">iI", serialized, 4, stamp.sec, stamp.nanosec)
-    return bytes(serialized)
 
 
 class Images(Iterator[np.ndarray]):

@@ -7,6 +7,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 #: queue: it is emptied into the synchroniser at once, and there the newest complete frame wins.
 OBSERVATION = QoSProfile(depth=4, reliability=ReliabilityPolicy.RELIABLE)
 
+#: Of what others publish and only the newest of is of use: publishers of both kinds match.
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
 #: Of the mesh: who comes late sees the last one.
 MESH = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 
-_STAMP_END = 12  # of a serialized message that begins with a Header
-
-
-def stamp_of(serialized: bytes) -> tuple[int, int]:
-    """Seconds and nanoseconds of a serialized message that begins with a Header."""
-    little_endian = serialized[1] & 1
-    return struct.unpack_from("<iI" if little_endian else ">iI", serialized, 4)
+from extreme3d_ros.messages.stamps import STAMP_END, stamp_of
 
 
 class StampSynchronizer:
@@ -29,7 +22,7 @@ class StampSynchronizer:
 
     def add(self, topic: str, serialized: bytes) -> dict[str, bytes] | None:
         """Takes a message; returns the set that it completes. One that is too short for a stamp is dropped."""
-        if len(serialized) < _STAMP_END:
+        if len(serialized) < STAMP_END:
             self.dropped += 1
             return None
         stamp = stamp_of(serialized)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.face_model.npz import BROKEN, reason
-from extreme3d_ros.face_model.regular_file import regular
+from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.output.atomic import write_bytes
+from extreme3d_ros.untrusted.npz import BROKEN
+from extreme3d_ros.untrusted.regular_file import read_regular
 
 MANIFEST = "gallery.json"
 _FORMAT = 1
@@ -45,8 +45,7 @@ class Manifest:
     def read(cls, folder: Path) -> Manifest:
         """Raises ModelFileError where the folder holds no gallery, or gallery.json says what cannot be."""
         try:
-            with regular(folder / MANIFEST).open("rb") as file:
-                return _parsed(json.loads(file.read(_LARGEST)))
+            return _parsed(json.loads(read_regular(folder / MANIFEST, _LARGEST)))
         except FileNotFoundError:
             raise ModelFileError(f"no gallery of references at {folder}: {_REMEDY}") from None
         except BROKEN as error:

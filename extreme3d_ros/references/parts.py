@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.npz import BROKEN
-from extreme3d_ros.face_model.regular_file import regular
 from extreme3d_ros.references.manifest import Manifest, Part, unsound
+from extreme3d_ros.untrusted.npz import BROKEN
+from extreme3d_ros.untrusted.regular_file import regular
 
 
 def mapped(folder: Path, manifest: Manifest, part: Part, name: str) -> np.ndarray:

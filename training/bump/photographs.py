@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.pipeline import FastPath
-from extreme3d_ros.records import HIDDEN, VISIBLE, Frame, Observation
+from extreme3d_ros.records import HIDDEN, VISIBLE, Observation
 from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.layers import ShadingLayers
 from training import kept_files
@@ -33,7 +33,7 @@ def make(folder: Path, file: Path) -> int:
 
 
 def _row(fast: FastPath, maker: WindowMaker, image: np.ndarray) -> dict[str, np.ndarray] | None:
-    found = fast(Frame(image, Camera.assumed(image.shape[1], image.shape[0])))
+    found = fast(frame_of(image))
     return row_of(taught(found[0]), maker) if found else None
 
 

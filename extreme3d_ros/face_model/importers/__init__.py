@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.face_model.importers.bfm2009 import read_bfm2009
 from extreme3d_ros.face_model.importers.convert import convert
 from extreme3d_ros.face_model.importers.deep3d import read_deep3d
 from extreme3d_ros.face_model.importers.ict import read_ict
 from extreme3d_ros.face_model.importers.source import BrokenSource, Source
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.face_model.npz import reason
 
 #: What can be imported: the reader, and what it wants, for messages and help.
 KINDS = {

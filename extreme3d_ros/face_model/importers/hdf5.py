@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 
-from extreme3d_ros.face_model.confined import answer
 from extreme3d_ros.face_model.importers.source import BrokenSource, check_arrays
+from extreme3d_ros.untrusted.confined import answer
 
 
 def read_hdf5(source: str, wanted: list[str]) -> dict[str, np.ndarray]:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from extreme3d_ros.errors import reason
 from extreme3d_ros.face_model.importers.obj import read_obj
 from extreme3d_ros.face_model.importers.source import MOST_MODES, UNKNOWN, BrokenSource, Source
 from extreme3d_ros.face_model.importers.symmetry import symmetrical
-from extreme3d_ros.face_model.npz import BROKEN, read_npz, reason
+from extreme3d_ros.untrusted.npz import BROKEN, read_npz
 
 _FACE_VERTICES = 9409
 _NEUTRAL = "generic_neutral_mesh.obj"

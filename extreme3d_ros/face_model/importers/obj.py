@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.importers.source import MOST_TRIANGLES, MOST_VERTICES, BrokenSource, opened
+from extreme3d_ros.face_model.importers.source import MOST_TRIANGLES, MOST_VERTICES, BrokenSource
+from extreme3d_ros.untrusted.regular_file import regular
 
 #: Bytes of a line: a polygon of four corners, or a comment.
 _LONGEST = 4096
@@ -35,7 +36,7 @@ def _words(path: Path) -> tuple[list[list[bytes]], list[list[bytes]]]:
     too large to be refused."""
     places: list[list[bytes]] = []
     corners: list[list[bytes]] = []
-    with opened(path) as file:
+    with open(regular(path), "rb") as file:
         while line := file.readline(_LONGEST):
             if len(line) == _LONGEST:
                 raise BrokenSource(f"{path.name} has a line of more than {_LONGEST} bytes")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from extreme3d_ros.face_model.npz import LARGEST, MOST_NUMBERS
-from extreme3d_ros.face_model.regular_file import regular
+from extreme3d_ros.untrusted.npz import LARGEST, MOST_NUMBERS
 
 #: More than any known face model has; beyond it a file's header is not believed.
 MOST_VERTICES, MOST_TRIANGLES, MOST_MODES = 250_000, 500_000, 400
@@ -57,14 +54,6 @@ class Source:
             array = getattr(self, name)
             if array is not None and (array.min() < first or array.max() >= V):
                 raise BrokenSource(f"{name} points to a vertex that is not there")
-
-
-def opened(path: Path) -> BinaryIO:
-    """A file to read. Raises BrokenSource where opening it could block, and OSError."""
-    try:
-        return open(regular(path), "rb")
-    except ValueError as error:
-        raise BrokenSource(str(error)) from None
 
 
 def modes(components: np.ndarray, deviations: np.ndarray | float, V: int, name: str) -> np.ndarray:

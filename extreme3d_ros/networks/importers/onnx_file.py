@@ -16,8 +16,8 @@ import numpy as np
 
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.face_model.npz import LARGEST
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint
+from extreme3d_ros.untrusted.npz import LARGEST
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

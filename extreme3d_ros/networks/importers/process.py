@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model import confined
+from extreme3d_ros.untrusted import confined
 
 #: Wall time that the process may take, seconds.
 PATIENCE = confined.PATIENCE

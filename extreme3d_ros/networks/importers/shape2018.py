@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.face_model.npz import BROKEN, read_npz, reason
+from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, Checkpoint, read_checkpoint
+from extreme3d_ros.untrusted.npz import BROKEN, read_npz
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from extreme3d_ros.face_model.confined import answer
-from extreme3d_ros.face_model.npz import LARGEST
+from extreme3d_ros.untrusted.confined import answer
+from extreme3d_ros.untrusted.npz import LARGEST
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _ZIP = b"PK\x03\x04"

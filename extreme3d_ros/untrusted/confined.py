@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.npz import BROKEN, LARGEST, one_line, read_npz, reason
+from extreme3d_ros.errors import one_line, reason
+from extreme3d_ros.untrusted.npz import BROKEN, LARGEST, read_npz
 
 #: Wall time that the process may take, seconds: reading 200 MB takes about 1 s.
 PATIENCE = 120.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.regular_file import regular
+from extreme3d_ros.untrusted.regular_file import regular
 
 #: What a file's arrays may take together, bytes, and how many numbers one of them may hold: a model of 100,000 vertices
 #: and 250 modes.
@@ -32,17 +32,6 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         if sum(info.file_size for info in archive.infolist()) > LARGEST:
             raise ValueError(f"it unpacks to more than {LARGEST >> 20} MB")
         return {info.filename.removesuffix(".npy"): _read(archive, info) for info in archive.infolist()}
-
-
-def reason(error: Exception) -> str:
-    """Why a file could not be read, for a message."""
-    missing = isinstance(error, KeyError) and error.args
-    return one_line(f"{error.args[0]} is missing" if missing else str(error).split("\n")[0]) or type(error).__name__
-
-
-def one_line(text: str) -> str:
-    """A text that may be a hostile file's own as one line of moderate length."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
