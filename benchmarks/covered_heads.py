@@ -13,10 +13,10 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
-from training.face_model.ict import SKIN_VERTICES, Ict, load_ict
-from training.face_model.render import SIZE, HeadPainter, View
+from extreme3d_ros.geometry.subdivision import half_edges
+from training.face_model.ict import ICT_FOLDER, SKIN_VERTICES, Ict, load_ict
+from training.face_model.render import SIZE, HeadPainter, View, head_rotation
 
-ICT_FOLDER = Path(__file__).parents[1] / "../shared/data/ict_facekit"
 YAWS = (-75, -60, -45, -30, 0, 30, 45, 60, 75)
 COVERS = ("clear", "sunglasses", "mask", "hand")
 
@@ -57,8 +57,7 @@ class CoveredHeads:
 def _view(yaw, pitch, roll) -> View:
     focal = 1.3 * SIZE
     camera = Camera(np.array([[focal, 0, (SIZE - 1) / 2], [0, focal, (SIZE - 1) / 2], [0, 0, 1.0]]), SIZE, SIZE)
-    turns = [cv2.Rodrigues(np.radians(v))[0] for v in ([0, 0, float(roll)], [-float(pitch), 0, 0], [0, float(yaw), 0])]
-    R = turns[0] @ np.diag([1.0, -1.0, -1.0]) @ turns[1] @ turns[2]
+    R = head_rotation(yaw, -pitch, roll)
     return View(R, np.array([0.0, 0.0, 0.6]) - R @ np.array([0.0, -0.01, 0.04]), camera)
 
 
@@ -106,7 +105,7 @@ def mask(ict: Ict, head: np.ndarray):
     triangles = triangles[inside[triangles].all(1)]
     normals = vertex_normals(head.astype(np.float32), ict.triangles.astype(np.int32))[:SKIN_VERTICES]
     cover = skin + 0.006 * normals
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = half_edges(triangles)
     for _ in range(40):  # cloth spans the hollows
         total, count = np.zeros_like(cover), np.zeros(len(cover))
         for a, b in (edges.T, edges.T[::-1]):

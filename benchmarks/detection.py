@@ -19,10 +19,11 @@ from skimage import data
 from benchmarks import faceless
 from benchmarks.clocks import milliseconds
 from benchmarks.command import figures_parser, tell
-from benchmarks.covered_heads import COVERS, ICT_FOLDER, YAWS, CoveredHeads
+from benchmarks.covered_heads import COVERS, YAWS, CoveredHeads
 from extreme3d_ros.records import Face
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.tracking import Tracker
+from training.face_model.ict import ICT_FOLDER
 
 _RIGHT, _REPEATS = 0.15, 100
 #: Pictures a second of a turning head.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 
@@ -23,49 +23,26 @@ import numpy as np
 from benchmarks.bump import HELD_OUT
 from benchmarks.clocks import milliseconds
 from benchmarks.command import add_count, figures_parser, tell
+from benchmarks.covered_faces import AGO, DAY, KINDS, Covered, Persons, blotted
 from benchmarks.faces_dev import FOLDER
-from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.alignment import similarity
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.poisson import blend
-from extreme3d_ros.input.frames import frame_of
-from extreme3d_ros.pipeline import FastPath
-from extreme3d_ros.records import CROP_SIZE, HIDDEN, NOT_FACE, VISIBLE, Frame, Layers, Observation
+from extreme3d_ros.records import HIDDEN, NOT_FACE, VISIBLE, Layers, Observation
 from extreme3d_ros.references.default import DEFAULT_REFERENCES
 from extreme3d_ros.references.gallery import Gallery
 from extreme3d_ros.references.person import Person
 from extreme3d_ros.references.viewpoint import direction_of
 from extreme3d_ros.stages.bump import ShapeFromShading
-from extreme3d_ros.stages.crop import resample
 from extreme3d_ros.stages.hole_filling import HoleFilling
 from extreme3d_ros.stages.layers import layered
-from training.bump.truth import on_crop
-from training.faces.generator import FaceGenerator, Wish
-from training.foundation.batches import torn_off
 
-KINDS = ("sunglasses", "hand", "mask", "blob")
-WAYS = ("left", "zero", "telea", "navier-stokes", "mirror", "strangers", "another day", "2D", "a second ago")
-AGO, DAY = "a second ago", "another day"
-#: Other days that the person's own skin comes from; and of a second ago, degrees of yaw and pitch away, and the part
-#: of the expression.
-_DAYS = 4
-_SECONDS = ((-12, 3, 0.8), (-5, -4, 0.9), (6, 2, 1.0), (12, -3, 0.8))
-#: Holes are so much wider than the thing, pixels: as a segmenter would have them.
-_GROWN = 4
+WAYS = ("left", "zero", "telea", "navier-stokes", "mirror", "strangers", DAY, "2D", AGO)
 _FIRST = HELD_OUT + 500_000
 #: Times are medians of so many runs.
 _RUNS = 7
-
-
-@dataclass(frozen=True)
-class Covered:
-    """A clear face, the crop with something before it, and what that hides: (512, 512) bool."""
-
-    clear: Observation
-    image: np.ndarray
-    hole: np.ndarray
 
 
 class Bench:
@@ -73,36 +50,12 @@ class Bench:
 
     def __init__(self):
         self.model = load_face_model()
-        self.fast, self._shading = FastPath(self.model), ShapeFromShading()
+        self.persons, self._shading = Persons(self.model), ShapeFromShading()
         gallery = Gallery(DEFAULT_REFERENCES)
         self._ways = {
             "mirror": HoleFilling(self.model, order=("mirror",)),
             "strangers": HoleFilling(self.model, gallery, order=("reference", "mirror")),
             "person": HoleFilling(self.model, gallery),
-        }
-
-    @property
-    def generator(self) -> FaceGenerator:
-        """Held by the process, not by every bench: photographs need none."""
-        return _generator()
-
-    def seen(self, image: np.ndarray, camera: Camera | None = None) -> Observation | None:
-        """The largest face of a picture."""
-        found = self.fast(Frame(image, camera) if camera else frame_of(image))
-        return found[0] if found else None
-
-    def moments(self, seed: int) -> dict[str, list[Observation]]:
-        """A rendered person on other days, and a second ago."""
-        made = self.generator(seed, wish(0))
-        ago = [
-            replace(wish(0), yaw=made.yaw + yaw, pitch=made.pitch + pitch, expressive=part)
-            for yaw, pitch, part in _SECONDS
-        ]
-        days = [wish(day) for day in range(1, _DAYS + 1)]
-        made = {name: [self.generator(seed, one) for one in moments] for name, moments in ((DAY, days), (AGO, ago))}
-        return {
-            name: [seen for one in pictures if (seen := self.seen(one.image, one.camera)) is not None]
-            for name, pictures in made.items()
         }
 
     def person(self, views: list[Observation]) -> Person:
@@ -201,49 +154,6 @@ def seam(bump: np.ndarray, hole: np.ndarray, layers: Layers) -> float:
     return float(across.mean() / max(inside.mean(), 1e-9)) if len(across) else float("nan")
 
 
-def wish(moment: int, kind: str | None = None) -> Wish:
-    """A clear picture, or one with something before the face."""
-    share = 0.0 if kind is None else None
-    return Wish(size=(480, 480), share=share, kind=kind, most_yaw=35.0, most_pitch=15.0, near=(0.6, 0.8), moment=moment)
-
-
-def rendered(bench: Bench, seed: int, kind: str) -> Covered | None:
-    """A rendered person, covered."""
-    made = bench.generator(seed, wish(0))
-    clear = bench.seen(made.image, made.camera)
-    if clear is None:
-        return None
-    if kind == "blob":
-        return blotted(clear, seed)
-    thing = bench.generator(seed, wish(0, kind))
-    image = resample(thing.image, clear.crop.crop_to_image, CROP_SIZE)
-    return covered(clear, image, on_crop(thing.occluder, clear.crop))
-
-
-def blotted(clear: Observation, seed: int) -> Covered | None:
-    """A face of any picture with a grey blob of random shape before its middle."""
-    rng = np.random.default_rng([seed, 5])
-    rows, columns = clear.surface.box
-    blob = np.zeros((CROP_SIZE, CROP_SIZE), bool)
-    size = max(rows.stop - rows.start, columns.stop - columns.start)
-    torn = cv2.resize(torn_off(size, rng).astype(np.uint8), (columns.stop - columns.start, rows.stop - rows.start))
-    blob[rows, columns] = torn > 0
-    return covered(clear, np.where(blob[..., None], np.uint8(110), clear.crop.image), blob)
-
-
-def covered(clear: Observation, image: np.ndarray, thing: np.ndarray) -> Covered | None:
-    """None where the thing hides next to nothing of the face, or next to all of it."""
-    hole = cv2.dilate(thing.astype(np.uint8), np.ones((2 * _GROWN + 1,) * 2, np.uint8)) > 0
-    side = clear.layers.occlusion == VISIBLE
-    share = np.count_nonzero(hole & side) / max(np.count_nonzero(side), 1)
-    return Covered(clear, image, hole) if 0.02 < share < 0.7 else None
-
-
-@lru_cache(1)
-def _generator() -> FaceGenerator:
-    return FaceGenerator()
-
-
 @lru_cache(1)
 def _bench() -> Bench:
     return Bench()
@@ -251,8 +161,8 @@ def _bench() -> Bench:
 
 def _job(seed: int):
     bench = _bench()
-    moments = bench.moments(seed)
-    cases = {kind: rendered(bench, seed, kind) for kind in KINDS}
+    moments = bench.persons.moments(seed)
+    cases = {kind: bench.persons.covered(seed, kind) for kind in KINDS}
     return [(kind, bench.errors(case, moments)) for kind, case in cases.items() if case is not None]
 
 
@@ -266,7 +176,7 @@ def measure_photographs() -> dict:
     """The same of photographs of clear faces, covered by blobs; nobody's other moments are known."""
     bench, found = Bench(), []
     for path in sorted(FOLDER.glob("[0-9][0-9].png")):
-        clear = bench.seen(cv2.imread(str(path)))
+        clear = bench.persons.seen(cv2.imread(str(path)))
         if clear is None or clear.layers.occluded_fraction > 0.1:
             continue
         cases = [blotted(clear, seed) for seed in range(3)]
@@ -277,8 +187,8 @@ def measure_photographs() -> dict:
 def times() -> dict[str, float]:
     """Milliseconds of the processor in which each way fills the holes of a rendered person behind dark glasses."""
     bench = _bench()
-    seed, case = next((n, case) for n in range(_FIRST, _FIRST + 99) if (case := rendered(bench, n, KINDS[0])))
-    calls = bench.ways(case, bench.moments(seed))
+    seed, case = next((n, case) for n in range(_FIRST, _FIRST + 99) if (case := bench.persons.covered(n, KINDS[0])))
+    calls = bench.ways(case, bench.persons.moments(seed))
     return milliseconds({name: calls[name] for name in WAYS if name in calls}, _RUNS)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.bump import HELD_OUT
 from benchmarks.command import add_count, figures_parser, tell
-from benchmarks.hole_filling import AGO, DAY, KINDS, Bench, Covered, rendered
+from benchmarks.covered_faces import AGO, DAY, KINDS, Covered
+from benchmarks.hole_filling import Bench
 from extreme3d_ros.records import VISIBLE
 from extreme3d_ros.stages.unwrapping import Unwrapping
 
@@ -35,10 +36,10 @@ def _bench() -> tuple[Bench, Unwrapping]:
 def _job(seed: int) -> tuple[np.ndarray | None, list[tuple[str, str, np.ndarray]]]:
     """The person's enrolled skin (S, S), and the skins of probes with their kinds and ways."""
     bench, unwrap = _bench()
-    moments = bench.moments(seed)
+    moments = bench.persons.moments(seed)
     probes = []
     for kind in KINDS:
-        case = rendered(bench, seed, kind)
+        case = bench.persons.covered(seed, kind)
         if case is None:
             continue
         made = bench.filled(case, moments) | {"clear": case.clear.layers.bump}

@@ -27,7 +27,8 @@ from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.images import demo_image
 from extreme3d_ros.pipeline import Completion, FastPath
 from extreme3d_ros.records import Frame
-from extreme3d_ros.references.gallery import PART, SIZE, UNIT, Gallery
+from extreme3d_ros.references.gallery import Gallery
+from extreme3d_ros.references.gallery_writer import PART, SIZE, UNIT
 from extreme3d_ros.references.identity import ShapeFeature
 from extreme3d_ros.references.manifest import Manifest, Part
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.distance import MeshDistance
 from extreme3d_ros.geometry.alignment import similarity
 from training.face_model.ict import NOSTRIL_RADIUS, SKIN_VERTICES, nostril_distance
-from training.face_model.skin import OUTLINE_CENTRE, OUTLINE_POWERS, OUTLINE_RADII
+from training.face_model.skin import within_outline
 from training.faces.head import Heads
 
 #: The scan is scaled so that its outer eye corners are this far apart (metres).
@@ -53,9 +53,7 @@ def distances_mm(scan: Scan, vertices: np.ndarray, faces: np.ndarray, landmarks:
 
 def within_area(uv: np.ndarray) -> np.ndarray:
     """(P,) bool: places of ICT's uv square in the scanned area."""
-    power = np.where(uv[:, 1] > OUTLINE_CENTRE[1], *OUTLINE_POWERS)[:, None]
-    inside = (np.abs((uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** power).sum(1) < _AREA
-    return inside & (nostril_distance(uv) > NOSTRIL_RADIUS)
+    return (within_outline(uv) < _AREA) & (nostril_distance(uv) > NOSTRIL_RADIUS)
 
 
 class ToMesh:

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import trimesh
+
 from benchmarks.containers import Child
 
 _SHARED = Path("/dev/shm")
@@ -40,7 +42,10 @@ class Mortal(Child):
         return Held(int(sizes["Pss_Anon:"]) / 1024, *counts)
 
     def segments(self) -> set[Path]:
-        """Its Fast DDS segments of shared memory: those that it made, and those that it reads from."""
+        """Its Fast DDS segments of shared memory: those that it made, and those that it reads from; none where it has
+        ended."""
+        if not self.alive:
+            return set()
         lines = Path(f"/proc/{self._process.pid}/maps").read_text().splitlines()
         return {Path(line.split()[-1]) for line in lines if f"{_SHARED}/fastdds_" in line and "_port" not in line}
 
@@ -57,6 +62,14 @@ class Camera(Mortal):
         self.name = "soak_source"
         command = [sys.executable, "-m", "benchmarks.soak_source", *["--stay"] * stay]
         self._process = subprocess.Popen([*command, "--ros-args", "-r", f"__ns:={namespace}"])
+
+
+def is_whole(ply: Path) -> bool:
+    """Whether a PLY file is one that can be read, with triangles."""
+    try:
+        return len(trimesh.load_mesh(ply, process=False).faces) > 0
+    except (ValueError, IndexError):
+        return False
 
 
 def megabytes(files: set[Path]) -> float:

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from extreme3d_ros.face_model.model import BROW, LIP, SKIN, FaceModel
 from extreme3d_ros.face_model.topology import dense_topology
 from extreme3d_ros.geometry.alignment import similarity
-from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.normals import facing, vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
 from extreme3d_ros.geometry.sampling import bilinear
 from extreme3d_ros.pipeline import FastPath
@@ -144,11 +144,9 @@ class Cases:
 
     def _visible(self, crop, foundation, surface):
         base = self.dense.from_foundation @ foundation.vertices
-        normals = vertex_normals(base, self.dense.faces)
-        facing = -np.sum(normals * base, axis=1) / np.linalg.norm(base, axis=1)
         depth = np.where(surface.raster.covered, surface.raster.depth, 0)
         seen = bilinear(depth[..., None], crop.camera.project(base))[:, 0]
-        return (facing > GRAZING) & (base[:, 2] < seen + _BEHIND)
+        return (facing(base, vertex_normals(base, self.dense.faces)) > GRAZING) & (base[:, 2] < seen + _BEHIND)
 
 
 def _spread(bump, known, covered):

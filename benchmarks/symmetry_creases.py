@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.cross_fade import CrossFade
 from benchmarks.symmetry_cases import Case
 from extreme3d_ros.face_model.topology import Topology
+from extreme3d_ros.geometry.subdivision import half_edges
 from extreme3d_ros.records import NOT_FACE
 
 
@@ -50,7 +51,7 @@ class Creases:
 
 def _inner_edges(faces):
     """Edges (E, 2) of two triangles, and those triangles (E, 2)."""
-    half = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    half = np.sort(half_edges(faces), axis=1)
     owner = np.tile(np.arange(len(faces)), 3)
     order = np.lexsort((half[:, 1], half[:, 0]))
     half, owner = half[order], owner[order]

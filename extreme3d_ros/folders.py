@@ -1,4 +1,5 @@
-"""Where the user's own files lie: $XDG_DATA_HOME/extreme3d_ros, that is ~/.local/share/extreme3d_ros by default."""
+"""Where the user's own files lie: in $XDG_DATA_HOME/extreme3d_ros and $XDG_CACHE_HOME/extreme3d_ros, by default
+~/.local/share/extreme3d_ros and ~/.cache/extreme3d_ros."""
 
 from __future__ import annotations
 
@@ -21,9 +22,18 @@ def references_folder() -> Path:
     return _data() / "references"
 
 
+def plans_folder() -> Path:
+    """TensorRT's plans, which can be made again."""
+    return _of("XDG_CACHE_HOME", "~/.cache") / "plans"
+
+
 def _data() -> Path:
-    home = os.environ.get("XDG_DATA_HOME", "")
+    return _of("XDG_DATA_HOME", "~/.local/share")
+
+
+def _of(variable: str, default: str) -> Path:
+    home = os.environ.get(variable, "")
     # The XDG specification has relative paths ignored.
     # expanduser: a user without a home, as in some containers, has no such folder, which is no error.
-    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.local/share"))
+    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser(default))
     return base / "extreme3d_ros"

@@ -121,10 +121,10 @@ def shape2018() -> list[Files]:
     import torch
 
     from extreme3d_ros.networks.shape import IdentityNetwork
-    from fuzzing.readers import SMALL_SHAPE
+    from fuzzing.readers import small_shape
 
     mean = np.random.default_rng(2).uniform(80, 140, (3, 224, 224)).astype(np.float32)
-    network = IdentityNetwork(**SMALL_SHAPE(), mean=torch.from_numpy(mean)).eval()
+    network = IdentityNetwork(**small_shape(), mean=torch.from_numpy(mean)).eval()
     beside = _written(lambda folder: np.savez(folder / "shape_mean.npz", mean=mean))
     return [files | beside for files in _saved("shape_model.pth", network)]
 
@@ -137,7 +137,7 @@ def bump2018() -> list[Files]:
 
 
 def gallery() -> list[Files]:
-    from extreme3d_ros.references.gallery import GalleryWriter
+    from extreme3d_ros.references.gallery_writer import GalleryWriter
 
     def write(folder: Path) -> None:
         with GalleryWriter(folder, "a model", "a feature", size=16) as writer:

@@ -27,6 +27,22 @@ def listener():
 
 
 @pytest.fixture
+def make_bench():
+    """Makes a bench, for nodes in this process; each with ROS's arguments and parameters."""
+    import ros_helpers
+
+    benches = []
+
+    def make(*arguments, **parameters):
+        benches.append(ros_helpers.Bench(*arguments, **parameters))
+        return benches[-1]
+
+    yield make
+    for each in benches:
+        each.close()
+
+
+@pytest.fixture
 def start(tmp_path):
     """Starts nodes that end with the test, and well, those that it left running."""
     import ros_helpers

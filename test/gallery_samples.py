@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.records import HIDDEN, VISIBLE, Coefficients, Crop, Foundation, Layers, Observation
-from extreme3d_ros.references.gallery import GalleryWriter
+from extreme3d_ros.references.gallery_writer import GalleryWriter
 
 MODEL = load_face_model()
 FLIP = np.float32([-1, 1, 1])

@@ -18,7 +18,7 @@ pytest.importorskip("skimage.data")
 import ros_helpers  # noqa: E402
 import trimesh  # noqa: E402
 from builtin_interfaces.msg import Time  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from extreme3d_ros.cli.interruption import sigterm_unwinds  # noqa: E402
@@ -29,8 +29,6 @@ from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
 from extreme3d_ros.output.atomic import placed_when_whole, remove_abandoned, write_bytes  # noqa: E402
 from extreme3d_ros.output.video import video_file, video_suffix  # noqa: E402
 from extreme3d_ros.records import FaceMesh  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 
 def sphere(subdivisions=3):
@@ -312,14 +310,11 @@ def test_a_node_outlives_a_full_disk_says_so_once_and_ends_without_rests(mount, 
         "face_container", *names_of_topics, reliability="reliable", ply_dir=disk, save_every_mesh=True, max_saved=4
     )
     start("image_source", *names_of_topics, rate=8)
-    diagnostics = listener.listen(DiagnosticArray, "/diagnostics", 10)
 
-    def unsaved():
-        statuses = [message.status[0] for message in diagnostics if "completion" in message.status[0].name]
-        values = {pair.key: pair.value for pair in statuses[-1].values} if statuses else {}
-        return statuses[-1] if int(values.get("not saved", 0)) >= 5 else None
+    def unsaved(status):
+        return int(ros_helpers.values(status).get("not saved", 0)) >= 5
 
-    status = listener.wait(unsaved, 90)
+    status = listener.status("full/completion_node", unsaved, 90)
     assert status.level == DiagnosticStatus.WARN and "meshes are not saved: cannot write" in status.message
     answer = listener.call(Trigger, "/full/save_ply", Trigger.Request())
     assert not answer.success and "No space left" in answer.message

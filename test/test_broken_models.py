@@ -252,21 +252,36 @@ class TestGalleries:
         assert gallery.length == feature_of(gallery, MODEL).length == 99
 
 
-@pytest.mark.parametrize("name, parameter", [("face_node", "face_model"), ("completion_node", "references")])
-def test_a_broken_file_leaves_a_node_unconfigured_that_says_which(name, parameter, tmp_path, request):
+@pytest.mark.parametrize(
+    "name, parameter, value, told",
+    [
+        ("face_node", "face_model", "no.npz", "no.npz"),
+        ("face_node", "face_model", "page.npz", "page.npz"),
+        ("face_node", "profile", "extreme3d", "extreme3d models import bfm2009"),
+        ("completion_node", "face_model", "no.npz", "no.npz"),
+        ("completion_node", "references", "gallery", "gallery"),
+        ("completion_node", "profile", "extreme3d", "extreme3d models import bfm2009"),
+    ],
+)
+def test_a_broken_file_leaves_a_node_unconfigured_that_says_which(
+    name, parameter, value, told, tmp_path, monkeypatch, make_bench, capfd
+):
     pytest.importorskip("rclpy", reason="rclpy is not installed (extra: ros)")
-    import ros_helpers
-    from lifecycle_msgs.srv import GetState
+    from diagnostic_msgs.msg import DiagnosticStatus
+    from std_srvs.srv import Trigger
 
-    ros_helpers.keep_to_this_machine()
-    start, listener = request.getfixturevalue("start"), request.getfixturevalue("listener")
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    (bad / "gallery.json").write_bytes(PAGE)
-    (tmp_path / "bad.npz").write_bytes(PAGE)
-    path = {"face_model": tmp_path / "bad.npz", "references": bad}[parameter]
-    process = start(name, **{parameter: path})
-    assert listener.wait(lambda: str(path) in process.output, 60), process.output
-    state = listener.call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label
-    assert state == "unconfigured" and process.alive
-    assert len([line for line in process.output.splitlines() if str(path) in line]) == 1
+    from extreme3d_ros.nodes.completion_node import CompletionNode
+    from extreme3d_ros.nodes.face_node import FaceNode
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gallery").mkdir()
+    for bad in ("gallery/gallery.json", "page.npz"):
+        (tmp_path / bad).write_bytes(PAGE)
+    bench = make_bench(**{parameter: value})
+    bench.add({"face_node": FaceNode, "completion_node": CompletionNode}[name]()).autostart()
+    assert bench.status(name, lambda status: status.level == DiagnosticStatus.ERROR and told in status.message)
+    assert bench.state(f"/{name}") == "unconfigured"
+    assert len([line for line in capfd.readouterr().err.splitlines() if told in line]) == 1
+    if name == "completion_node":
+        answer = bench.call(Trigger, "/save_ply", Trigger.Request())
+        assert not answer.success and "not configured" in answer.message

@@ -144,13 +144,6 @@ def test_a_mole_that_jumps_leaves_no_ghost():
     assert ghosts[0][INSIDE].max() < 3e-4 and ghosts[-1][INSIDE].max() < 1e-4
 
 
-def test_the_forgotten_person_leaves_nothing():
-    memory, _ = settled(np.random.default_rng(8))
-    memory.forget()
-    frame = noisy(np.random.default_rng(9))
-    np.testing.assert_array_equal(seen_by(memory, frame).bump, frame.bump)
-
-
 def test_persons_share_the_unwrapping_but_nothing_else():
     settled(np.random.default_rng(10))
     frame = noisy(np.random.default_rng(11))

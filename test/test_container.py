@@ -9,15 +9,11 @@ pytest.importorskip("rclpy")
 pytest.importorskip("skimage.data")
 
 import ros_helpers  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 CAMERA = ["-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
 
@@ -36,11 +32,6 @@ def road(tmp_path_factory):
     statuses = [process.end() for process in (source, container)]
     listener.close()
     assert statuses == [0, 0] and "Traceback" not in container.output, container.output
-
-
-def change(listener, node, transition):
-    request = ChangeState.Request(transition=Transition(id=transition))
-    return listener.call(ChangeState, f"{node}/change_state", request, 60).success
 
 
 def test_save_ply_of_an_idle_container_waits_for_a_mesh(road):
@@ -65,11 +56,11 @@ def test_either_node_may_rest_and_come_back(road, node):
     listener, container = road
     meshes = listener.listen(Marker, "/back/mesh", MESH)
     assert listener.wait(lambda: meshes and meshes[-1].action == Marker.ADD, 30), container.output
-    assert change(listener, node, Transition.TRANSITION_DEACTIVATE)
+    assert listener.change(node, "deactivate")
     assert listener.wait(lambda: meshes[-1].action == Marker.DELETE, 10)
-    assert change(listener, node, Transition.TRANSITION_CLEANUP)
-    assert change(listener, node, Transition.TRANSITION_CONFIGURE)
-    assert change(listener, node, Transition.TRANSITION_ACTIVATE)
+    assert listener.change(node, "cleanup")
+    assert listener.change(node, "configure")
+    assert listener.change(node, "activate")
     assert listener.wait(lambda: meshes[-1].action == Marker.ADD, 30), container.output
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.stages.detection.boxes import full_range, short_range
+from extreme3d_ros.stages.detection.networks import Network, network_file
 from extreme3d_ros.stages.detection.region import Pyramid, Region
+from extreme3d_ros.stages.detection.subgraph import subgraph
 from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
 
 data = pytest.importorskip("skimage.data")
@@ -43,6 +45,17 @@ def test_a_face_is_where_it_is(detection, astronaut, points):
     x, y, w, h = face.bbox
     np.testing.assert_allclose([x, y, x + w, y + h], [*points.min(0), *points.max(0)])
     assert 210 < points[1, 0] < 240 and 115 < points[1, 1] < 145  # the nose's tip
+
+
+@pytest.mark.parametrize("between", [[b"activation_7"], [b"max_pooling2d", b"conv2d_3"]])
+def test_a_network_in_two_parts_answers_as_the_whole(between):
+    model = network_file("face_detection/face_detection_short_range.tflite")
+    first, second = subgraph(model, None, between), subgraph(model, between, [b"regressors", b"classificators"])
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 128, 128, 3)).astype(np.float32)
+    half_way = Network(first)(image)
+    assert len(half_way) == len(between)
+    for got, wanted in zip(Network(second)(*half_way), Network(model)(image), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_points_are_those_of_mediapipes_own_graph(astronaut, points):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def located(path):
     return next((place for folder in UNSAID if (place := REPOSITORY / folder / path).exists()), None)
 
 
+@cache
 def defined(file):
     """Names of a module's functions and classes, with those in classes as `Class.name`."""
     tree, kinds = ast.parse(file.read_text()), (ast.FunctionDef, ast.ClassDef)
@@ -47,8 +49,12 @@ def module(name):
 
 def options(file):
     """The options that a module takes, by itself or by a module beside it that it imports."""
-    beside = [module(name) for name in re.findall(r"(?m)^from ((?:benchmarks|training)[\w.]*) import", file.read_text())]
-    return {each for source in [file, *filter(None, beside)] for each in re.findall(r'"(--[\w-]+)"', source.read_text())}
+    beside = [
+        module(name) for name in re.findall(r"(?m)^from ((?:benchmarks|training)[\w.]*) import", file.read_text())
+    ]
+    return {
+        each for source in [file, *filter(None, beside)] for each in re.findall(r'"(--[\w-]+)"', source.read_text())
+    }
 
 
 def commands(document):

@@ -18,10 +18,9 @@ from extreme3d_ros.engines.catalogue import catalogue, entries_path
 from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import NoGpu
 from extreme3d_ros.engines.machine import Machine
-from extreme3d_ros.engines.plans import plans_folder
 from extreme3d_ros.engines.tensorrt_module import NoTensorRT, find_tensorrt
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.folders import networks_folder
+from extreme3d_ros.folders import networks_folder, plans_folder
 
 onnx = pytest.importorskip("onnx", reason="plans are made from rewritten ONNX files")
 

@@ -5,21 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rclpy")
 
 import ros_helpers  # noqa: E402
 from builtin_interfaces.msg import Time  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rclpy.clock import Clock  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
+from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.nodes.face_stream import FaceStreams  # noqa: E402
+from extreme3d_ros.nodes.image_source import ImageSource  # noqa: E402
 from extreme3d_ros.records import Tracked  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 
 def streams_of(*steps):
@@ -109,29 +108,22 @@ class Road:
         pass
 
 
-class Bench:
-    """face_node with that road, and a listener, in this process."""
+class Observed:
+    """face_node with that road."""
 
-    def __init__(self, **parameters):
-        from extreme3d_ros.nodes.face_node import FaceNode
-
-        given = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-        rclpy.init(args=["--ros-args", *given])
-        self.road = Road()
-        self.face, self.viewer = FaceNode(lambda *arguments: self.road), rclpy.create_node("viewer")
-        self._executor = SingleThreadedExecutor()
-        for node in (self.face, self.viewer):
-            self._executor.add_node(node)
+    def __init__(self, bench):
+        self.bench, self.road = bench, Road()
+        self.face = bench.add(FaceNode(lambda *arguments: self.road))
         self.face.autostart()
 
     def listen(self, topic):
-        subscription = self.viewer.create_subscription(PoseStamped, topic, lambda message: None, 1)
-        assert self.spin(lambda: self.face.count_subscribers(topic))
+        subscription = self.bench.node.create_subscription(PoseStamped, topic, lambda message: None, 1)
+        assert self.bench.wait(lambda: self.face.count_subscribers(topic))
         return subscription
 
     def unlisten(self, topic, subscription):
-        self.viewer.destroy_subscription(subscription)
-        assert self.spin(lambda: not self.face.count_subscribers(topic))
+        self.bench.node.destroy_subscription(subscription)
+        assert self.bench.wait(lambda: not self.face.count_subscribers(topic))
 
     def frame(self, sec, arrival=0.0):
         image = layer_to_image(np.zeros((8, 8, 3), np.uint8), Header(stamp=Time(sec=sec)))
@@ -139,58 +131,42 @@ class Bench:
         self.face._observe(serialize_message(image), arrival)
         return self.road.observed
 
-    def spin(self, condition):
-        for _ in range(200):
-            if condition():
-                return True
-            self._executor.spin_once(timeout_sec=0.05)
-        return False
 
-    def close(self):
-        self.face.close()
-        for node in (self.face, self.viewer):
-            node.destroy_node()
-        rclpy.try_shutdown()
-
-
-@pytest.fixture
-def bench():
-    benches = []
-
-    def make(**parameters):
-        benches.append(Bench(**parameters))
-        return benches[-1]
-
-    yield make
-    for each in benches:
-        each.close()
-
-
-def test_a_face_that_nobody_watches_is_tracked_but_not_observed(bench):
-    two = bench(max_faces=2, device="cpu")
+def test_a_face_that_nobody_watches_is_tracked_but_not_observed(make_bench):
+    two = Observed(make_bench(max_faces=2, device="cpu"))
     assert two.frame(1) == [] and not two.road.tracked, "nobody wants anything"
     base = two.listen("/pose")
     assert two.frame(2) == ["bigger"] and two.road.tracked == [2]
-    assert two.spin(lambda: set(two.face.faces) == {"bigger", "lesser"}), "those at work, and no bystander"
+    assert two.bench.wait(lambda: set(two.face.faces) == {"bigger", "lesser"}), "those at work, and no bystander"
     own = two.listen("/faces/lesser/pose")
     assert two.frame(3) == ["bigger", "lesser"]
     two.unlisten("/pose", base)
     assert two.frame(4) == ["lesser"]
     two.unlisten("/faces/lesser/pose", own)
     assert two.frame(5) == [] and two.face.chosen == ""
-    assert two.spin(lambda: not two.face.faces), "at rest it knows nobody"
+    assert two.bench.wait(lambda: not two.face.faces), "at rest it knows nobody"
 
 
-def test_one_face_has_no_topics_below_its_id(bench):
-    one = bench(device="cpu")
+def test_one_face_has_no_topics_below_its_id(make_bench):
+    one = Observed(make_bench(device="cpu"))
     one.listen("/pose")
     assert one.frame(1) == ["bigger"] and one.face.chosen == "bigger"
-    one.spin(lambda: False if one.face.faces else None)
+    one.bench.spin(0.5)
     assert not one.face.faces and one.road.tracked == [1]
 
 
-def test_where_a_camera_sets_no_stamps_the_arrivals_tell_the_time(bench):
-    one = bench(device="cpu")
+def test_an_idle_node_computes_nothing(make_bench):
+    """Images come, but nobody subscribes to what would be made of them."""
+    one = Observed(make_bench(device="cpu"))
+    one.bench.add(ImageSource())
+    status = one.bench.status("face_node", lambda s: int(ros_helpers.values(s)["frames_in"]) > 5)
+    values = ros_helpers.values(status)
+    assert "nobody subscribes" in status.message and values["faces"] == "0" and values["camera"] == "no image yet"
+    assert not one.road.tracked
+
+
+def test_where_a_camera_sets_no_stamps_the_arrivals_tell_the_time(make_bench):
+    one = Observed(make_bench(device="cpu"))
     one.listen("/pose")
     one.frame(7, arrival=0.5)
     one.frame(0, arrival=100.5)

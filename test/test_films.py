@@ -218,7 +218,9 @@ def make(tmp_path, monkeypatch):
         cast.out = tmp_path / "out"
         shutil.rmtree(cast.out, ignore_errors=True)
         cast.out.mkdir()
-        FilmReconstruction(cast.out, MODEL, None, None, None, FilmOptions(**{"quiet": True, **options}))(source)
+        FilmReconstruction(
+            cast.out, SimpleNamespace(model=MODEL), None, None, FilmOptions(**{"quiet": True, **options})
+        )(source)
         cast.files = sorted(os.listdir(cast.out))
         (said,) = cast.out.glob("*.json")
         cast.said = json.loads(said.read_text())

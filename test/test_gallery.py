@@ -12,10 +12,11 @@ from gallery_samples import SIZE, entries, unit, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import extreme3d_ros.references.gallery as gallery_module
+import extreme3d_ros.references.gallery_writer as gallery_module
 from extreme3d_ros.errors import InputError, ModelFileError
 from extreme3d_ros.references.build import faults
-from extreme3d_ros.references.gallery import UNIT, Gallery, GalleryWriter
+from extreme3d_ros.references.gallery import Gallery
+from extreme3d_ros.references.gallery_writer import UNIT, GalleryWriter
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ class TestBuilding:
     def test_a_killed_build_leaves_the_parts_that_were_done_and_can_go_on(self, tmp_path):
         script = (
             "import os, signal; from pathlib import Path; import numpy as np\n"
-            "import extreme3d_ros.references.gallery as g\n"
+            "import extreme3d_ros.references.gallery_writer as g\n"
             "g.PART = 3\n"
             f"writer = g.GalleryWriter(Path({str(tmp_path)!r}), 'model', 'feature', 8)\n"
             "for _ in range(5): writer.add(np.zeros((8, 8)), [0, 0, 1], [1.0, 0])\n"

@@ -112,13 +112,11 @@ class TestWhileRunning:
 
     def test_a_node_says_so_once_publishes_nothing_of_it_and_works_on(self, photograph, monkeypatch, capfd):
         rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed (extra: ros)")
-        import ros_helpers
         from rclpy.serialization import serialize_message
         from sensor_msgs.msg import Image
 
         from extreme3d_ros.nodes.face_node import FaceNode
 
-        ros_helpers.keep_to_this_machine()
         rclpy.init()
         node = FaceNode(lambda *_: LivePath(FastPath(MODEL, engines=Sick)))
         taken = []

@@ -39,7 +39,6 @@ from extreme3d_ros.face_model.soundness import faults
 from extreme3d_ros.face_model.twins import edge_twins, face_twins
 from extreme3d_ros.geometry.subdivision import unique_edges
 from extreme3d_ros.networks.importers.onnx_file import announce
-from extreme3d_ros.networks.importers.process import BrokenCheckpoint
 from extreme3d_ros.untrusted.confined import Unread, read_confined
 
 ICT = Path(__file__).parents[1] / "../shared/data/ict_facekit"
@@ -161,8 +160,8 @@ class TestIndices:
 
 
 class TestAsymmetry:
-    @pytest.fixture
-    def lopsided(self, face, tmp_path):
+    @pytest.fixture(scope="class")
+    def lopsided(self, face, tmp_path_factory):
         """All quads split one way, so that no triangle has its mirror image; a degenerate and a third triangle."""
         arrays = deep3d_arrays(face)
         quads = face.faces.reshape(-1, 6)
@@ -172,7 +171,7 @@ class TestAsymmetry:
         faces = np.concatenate([face.faces.reshape(-1, 6)[~right].reshape(-1, 3), flipped])
         extra = [[5, 5, 9], [*faces[0, [0, 2]], len(face.mean) - 1]]
         arrays["tri"] = (np.concatenate([faces, extra]) + 1).astype(np.int32)
-        return import_model("deep3d", write_mat(tmp_path / "model.mat", arrays)), len(faces)
+        return import_model("deep3d", write_mat(tmp_path_factory.mktemp("odd") / "model.mat", arrays)), len(faces)
 
     def test_triangles_without_a_twin_say_so(self, lopsided):
         model, _ = lopsided
@@ -215,14 +214,15 @@ WRONG = {
     "no numbers": lambda a: np.array(["text"] * 3),
     "empty": lambda a: a[..., :0],
 }
+#: Of HDF5, which a process of its own reads, one: its arrays are checked where the others are.
 KEYS = {
-    "bfm2009 h5": ["shapeMU", "shapePC", "shapeEV", "expMU", "expPC", "expEV"],
+    "bfm2009 h5": ["shapePC"],
     "bfm2009 mat": ["shapeMU", "shapePC", "shapeEV", "expMU", "expPC", "expEV"],
     "deep3d mat": ["meanshape", "idBase", "exBase"],
     "ict npz": ["neutral", "identity", "expressions"],
 }
 INDEX_KEYS = {
-    "bfm2009 h5": ["faces", "pair", "innerLandmarkIndex", "outerLandmarkIndex"],
+    "bfm2009 h5": ["faces"],
     "bfm2009 mat": ["faces", "pair", "innerLandmarkIndex", "outerLandmarkIndex"],
     "deep3d mat": ["tri", "keypoints"],
     "ict npz": ["faces", "landmarks68"],
@@ -303,7 +303,7 @@ class TestBrokenFiles:
         """Not all of them can be told; what can't be read is refused in one line, and nothing else happens."""
         kind, path = write(kind, tmp_path, face)
         whole, rng = path.read_bytes(), np.random.default_rng(0)
-        for _ in range(8):
+        for _ in range(3):
             data = bytearray(whole)
             for place in rng.integers(0, min(len(data), 3000), 5):
                 data[place] = rng.integers(256)
@@ -484,7 +484,7 @@ def test_a_pipe_is_not_waited_for(face, tmp_path):
     folder = write_ict_folder(tmp_path / "kit", face)
     os.mkfifo(folder / "identity999.obj")
     refused("ict", folder, "identity999.obj is no file")
-    with pytest.raises(BrokenCheckpoint, match="no file"):
+    with pytest.raises(OSError, match="no file"):
         announce(tmp_path / "pipe")
 
 

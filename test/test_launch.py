@@ -31,7 +31,6 @@ try:
 except PackageNotFoundError:
     pytest.skip("extreme3d_ros is not installed where ament looks: source its workspace", allow_module_level=True)
 
-ros_helpers.keep_to_this_machine()
 
 NAMESPACE, CAMERA = "/robot/face", "/robot/eye"
 COMMON = {

@@ -10,7 +10,6 @@ pytest.importorskip("rclpy")
 pytest.importorskip("launch_ros", reason="ROS 2's launch_ros is not installed")
 
 from extreme3d_ros.nodes import parameters  # noqa: E402
-from extreme3d_ros.nodes.managed import AUTOSTART  # noqa: E402
 
 FOLDER = Path(__file__).parent.parent / "launch"
 FILES = sorted(path.name for path in FOLDER.glob("*.launch.py"))
@@ -40,7 +39,7 @@ def test_every_argument_has_a_description_and_a_default(name):
 
 @pytest.mark.parametrize("node", NODES)
 def test_arguments_offer_what_their_parameters_accept_and_are_empty_else(node):
-    settings = {setting.name: setting for setting in [*NODES[node], AUTOSTART]}
+    settings = {setting.name: setting for setting in NODES[node]}
     file = loaded("face.launch.py")
     for argument in file.OVERRIDES[node]:
         setting = settings[argument.name]

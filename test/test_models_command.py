@@ -1,11 +1,12 @@
 """`extreme3d models`: import, list, verify; and the other commands with an imported model."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
-from importer_sources import deep3d_arrays, ict_arrays, synthetic, write_mat, write_npz
+from importer_sources import deep3d_arrays, synthetic, write_mat, write_npz
 
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.errors import ModelFileError
@@ -21,11 +22,17 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def arrays(source, tmp_path_factory):
-    """Those of an imported model's file."""
-    path = tmp_path_factory.mktemp("imported") / "model.npz"
+def written(source, tmp_path_factory):
+    """An imported model's file."""
+    path = tmp_path_factory.mktemp("imported") / "new" / "model.npz"
     assert main(["models", "import", "deep3d", str(source), "--out", str(path)]) == 0
-    with np.load(path) as data:
+    return path
+
+
+@pytest.fixture(scope="module")
+def arrays(written):
+    """Those of an imported model's file."""
+    with np.load(written) as data:
         return dict(data)
 
 
@@ -35,11 +42,18 @@ def data_home(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
+@pytest.fixture
+def imported(written, data_home):
+    """The user's models' folder with that file."""
+    folder = data_home / "extreme3d_ros" / "models"
+    folder.mkdir(parents=True)
+    shutil.copy(written, folder / "deep3d.npz")
+    return folder
+
+
 class TestImport:
-    def test_writes_what_load_face_model_reads(self, source, tmp_path):
-        out = tmp_path / "new" / "model.npz"
-        assert main(["models", "import", "deep3d", str(source), "--out", str(out)]) == 0
-        want, got = import_model("deep3d", source), load_face_model(out)
+    def test_writes_what_load_face_model_reads(self, source, written):
+        want, got = import_model("deep3d", source), load_face_model(written)
         assert got.name == want.name
         for key in ("mean", "shape_modes", "expression_modes", "faces", "mirror", "mirror_faces", "uv", "regions"):
             np.testing.assert_array_equal(getattr(got, key), getattr(want, key))
@@ -81,10 +95,8 @@ class TestImport:
 
 
 class TestList:
-    def test_shows_the_shipped_and_the_imported(self, source, data_home, capsys):
-        main(["models", "import", "deep3d", str(source)])
-        capsys.readouterr()
-        (data_home / "extreme3d_ros" / "models" / "odd.npz").write_bytes(b"")
+    def test_shows_the_shipped_and_the_imported(self, imported, capsys):
+        (imported / "odd.npz").write_bytes(b"")
         assert main(["models", "list"]) == 0
         head, shipped, imported, broken, *_ = capsys.readouterr().out.splitlines()
         assert head.split() == ["name", "vertices", "triangles", "modes", "file"]
@@ -103,18 +115,14 @@ class TestList:
 
 
 class TestVerify:
-    def test_all(self, source, capsys):
-        main(["models", "import", "deep3d", str(source)])
-        capsys.readouterr()
+    def test_all(self, imported, capsys):
         assert main(["models", "verify"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 4 and all(": sound; " in line for line in lines)
         assert all("its SHA-256 is the catalogue's" in line for line in lines[2:])
 
-    def test_a_broken_one_does_not_keep_the_others_from_being_checked(self, source, data_home, capsys):
-        main(["models", "import", "deep3d", str(source)])
-        (data_home / "extreme3d_ros" / "models" / "a.npz").write_bytes(b"")
-        capsys.readouterr()
+    def test_a_broken_one_does_not_keep_the_others_from_being_checked(self, imported, capsys):
+        (imported / "a.npz").write_bytes(b"")
         assert main(["models", "verify"]) == 4
         out, err = capsys.readouterr()
         assert len(out.splitlines()) == 4 and len(err.splitlines()) == 1 and "a.npz" in err
@@ -171,17 +179,16 @@ class TestVerify:
 
 
 class TestFaceModelOption:
-    def test_reconstruct_names_the_model_and_gives_its_coefficients(self, tmp_path):
+    def test_reconstruct_names_the_model_and_gives_its_coefficients(self, written, tmp_path):
         pytest.importorskip("skimage", reason="scikit-image is not installed (extra: demo)")
         from extreme3d_ros.input.images import demo_image
 
-        kit = write_npz(tmp_path / "ict_facekit.npz", ict_arrays(synthetic()))
-        assert main(["models", "import", "ict", str(kit), "--out", str(tmp_path / "m.npz")]) == 0
         cv2.imwrite(str(tmp_path / "astronaut.png"), demo_image())
         arguments = [str(tmp_path / "astronaut.png"), "--out", str(tmp_path / "out"), "--quiet"]
-        assert main(["reconstruct", *arguments, "--face-model", str(tmp_path / "m.npz")]) == 0
+        assert main(["reconstruct", *arguments, "--face-model", str(written)]) == 0
         (face,) = json.loads((tmp_path / "out" / "astronaut.json").read_text())["faces"]
-        assert face["model"] == "ict-facekit-full" and len(face["shape"]) == 6 and len(face["expression"]) == 4
+        assert face["model"] == load_face_model(written).name
+        assert len(face["shape"]) == 6 and len(face["expression"]) == 4
 
     def test_a_file_that_is_not_there(self, tmp_path, capsys):
         for command in (["reconstruct", "x.png", "--out", str(tmp_path)], ["bench", "--frames", "1"]):

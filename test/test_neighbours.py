@@ -15,8 +15,6 @@ from visualization_msgs.msg import Marker  # noqa: E402
 from extreme3d_ros.messages.stamps import stamp_of  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH  # noqa: E402
 
-ros_helpers.keep_to_this_machine()
-
 
 class Road:
     """A source and both nodes in a namespace, each of which can be killed and started anew."""

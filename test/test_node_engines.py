@@ -7,10 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rclpy")
 pytest.importorskip("onnx", reason="plans are made from rewritten ONNX files")
 
-import ros_helpers  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from engine_fakes import PretendedEngine, pretended_machine, raising  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
@@ -19,8 +18,6 @@ from extreme3d_ros.engines import EngineError, choose  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 CPU, GPU = "ONNX Runtime on cpu", "TensorRT 10.13.0 on NVIDIA Test 1000 (cuda:0)"
 ONE = np.ones((2, 3), np.float32)
@@ -52,21 +49,9 @@ class Road:
 
 
 @pytest.fixture
-def node(machine):
+def node(machine, make_bench):
     """Makes the node with parameters."""
-    made = []
-
-    def make(**parameters):
-        arguments = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-        rclpy.init(args=["--ros-args", *arguments])
-        made.append(FaceNode(Road))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-        each.destroy_node()
-    rclpy.try_shutdown()
+    return lambda **parameters: make_bench(**parameters).add(FaceNode(Road))
 
 
 def configured(node):

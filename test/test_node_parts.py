@@ -22,8 +22,8 @@ from extreme3d_ros.messages.observation import Received  # noqa: E402
 from extreme3d_ros.messages.stamps import stamp_of, stamped  # noqa: E402
 from extreme3d_ros.nodes.image_source import images  # noqa: E402
 from extreme3d_ros.nodes.lens import Lens  # noqa: E402
-from extreme3d_ros.nodes.managed import _take_down  # noqa: E402
 from extreme3d_ros.nodes.mesh_files import MeshFiles  # noqa: E402
+from extreme3d_ros.nodes.running import _take_down  # noqa: E402
 from extreme3d_ros.nodes.settings import Setting  # noqa: E402
 from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer  # noqa: E402
@@ -263,7 +263,7 @@ def test_the_images_of_a_folder_are_shown_in_order(tmp_path):
 
 
 def test_an_empty_folder_is_told(tmp_path):
-    with pytest.raises(InputError, match="is empty"):
+    with pytest.raises(InputError, match="has no files"):
         next(images(str(tmp_path)))
 
 

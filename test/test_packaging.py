@@ -51,9 +51,7 @@ def test_the_parameter_file_gives_every_parameter_with_its_default(node):
     pytest.importorskip("rclpy")
     from importlib import import_module
 
-    from extreme3d_ros.nodes.managed import AUTOSTART
-
-    settings = [*import_module(f"extreme3d_ros.nodes.{node}").SETTINGS, AUTOSTART]
+    settings = import_module(f"extreme3d_ros.nodes.{node}").SETTINGS
     given = yaml.safe_load(text("config/face.yaml"))[f"/**/{node}"]["ros__parameters"]
     assert given == {setting.name: setting.default for setting in settings}
 

@@ -17,14 +17,13 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 from extreme3d_ros.errors import InputError  # noqa: E402
-from extreme3d_ros.nodes import image_source, managed, parameters  # noqa: E402
+from extreme3d_ros.nodes import image_source, parameters  # noqa: E402
+from extreme3d_ros.nodes.running import run_together  # noqa: E402
 from extreme3d_ros.nodes.settings import Settings  # noqa: E402
 
-ros_helpers.keep_to_this_machine()
-
 NODES = {
-    "face_node": [*parameters.FACE_NODE, managed.AUTOSTART],
-    "completion_node": [*parameters.COMPLETION_NODE, managed.AUTOSTART],
+    "face_node": parameters.FACE_NODE,
+    "completion_node": parameters.COMPLETION_NODE,
     "image_source": image_source.SETTINGS,
 }
 
@@ -133,25 +132,38 @@ def test_a_broken_parameter_file_ends_with_status_2_and_one_line(content, tmp_pa
         path.mkdir()
     elif content is not None:
         path.write_bytes(content)
-    assert ends_with_2(capfd, "--params-file", str(path))
+    assert refused(capfd, completion_node, "--params-file", str(path))
 
 
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["-p", "nonsense"], ["-r", "__ns:=a b"], ["-p", "ply_dir:=''"]])
 def test_wrong_arguments_end_with_status_2_and_one_line(arguments, capfd):
-    assert ends_with_2(capfd, *arguments)
+    assert refused(capfd, completion_node, *arguments)
 
 
-def ends_with_2(capfd, *arguments):
-    """Whether completion_node refuses to start with these arguments of ROS, in one line."""
+@pytest.mark.parametrize("name, value", [("rate", "fast"), ("rate", -1), ("width", 1.5)])
+def test_a_wrong_parameter_ends_with_status_2_and_one_line(name, value, capfd):
+    assert name in refused(capfd, image_source.main, "-p", f"{name}:={value}")
+
+
+@pytest.mark.parametrize("source", ["no_such_file.jpg", "97", "no_such_video.mp4", __file__])
+def test_an_unreadable_source_ends_with_status_2_and_one_line(source, capfd):
+    assert source in refused(capfd, image_source.main, "-p", f"source:={source}")
+
+
+def completion_node(arguments):
     from extreme3d_ros.nodes.completion_node import CompletionNode
 
+    return run_together(lambda: [CompletionNode(make=pytest.fail)], [*arguments, "-p", "autostart:=false"])
+
+
+def refused(capfd, main, *arguments):
+    """The line with which an executable refuses to start with these arguments of ROS."""
     before = signal.getsignal(signal.SIGINT), dict(os.environ)
     try:
-        given = ["--ros-args", "-p", "autostart:=false", *arguments]
-        status = managed.run_together(lambda: [CompletionNode(make=pytest.fail)], given)
+        assert main(["--ros-args", *arguments]) == 2
     finally:
         signal.signal(signal.SIGINT, before[0])
         os.environ.clear()
         os.environ.update(before[1])
-    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("extreme3d: ")]
-    return status == 2 and len(said) == 1
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("extreme3d: "))
+    return line

@@ -138,20 +138,13 @@ def test_who_moves_steadily_is_not_forgotten():
 
 
 @pytest.fixture
-def node():
-    rclpy = pytest.importorskip("rclpy")
-    import ros_helpers
-
+def node(make_bench):
+    pytest.importorskip("rclpy")
     from extreme3d_ros.nodes.completion_node import CompletionNode
 
-    ros_helpers.keep_to_this_machine()
-    rclpy.init()
-    node = CompletionNode(make=lambda *chosen: (None, 0))
+    node = make_bench().add(CompletionNode(make=lambda *chosen: (None, 0)))
     node.autostart()
-    yield node
-    node.close()
-    node.destroy_node()
-    rclpy.shutdown()
+    return node
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from extreme3d_ros.engines import EngineError
 from extreme3d_ros.engines.plan_file import BrokenPlan, read_header, read_plan, write_plan
-from extreme3d_ros.engines.plans import PlanKey, Plans, plans_folder
+from extreme3d_ros.engines.plans import PlanKey, Plans
+from extreme3d_ros.folders import plans_folder
 
 KEY = PlanKey("tensorrt", "10.13.0", "NVIDIA Test 1000", "8.9", "0" * 64, "{}", "fp32")
 NETWORK = Path("/somewhere/net.onnx")
@@ -203,8 +204,9 @@ class TestProcesses:
 
     def test_one_killed_in_the_middle_of_a_build_leaves_no_half_file_and_no_lock(self, plans, builder, tmp_path):
         process = builder(60)
-        left = tmp_path / "plans" / f".{NETWORK.stem}-{KEY.digest}.plan.abc"
-        left.write_bytes(b"half")  # as of one killed while it wrote
+        left = tmp_path / "plans" / ".extreme3d-abc.plan"
+        left.write_bytes(b"half")  # as of one killed while it wrote, long ago
+        os.utime(left, (0, 0))
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert list(plans.headers()) == []

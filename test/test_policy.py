@@ -8,15 +8,15 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("skimage", reason="the astronaut needs scikit-image")
 
-import ros_helpers  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.observation import TOPICS  # noqa: E402
 from extreme3d_ros.messages.state import FaceState  # noqa: E402
 from extreme3d_ros.messages.transform import TFMessage  # noqa: E402
+from extreme3d_ros.nodes.completion_node import CompletionNode  # noqa: E402
+from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
+from extreme3d_ros.nodes.image_source import ImageSource  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 POLICY = Path(__file__).parent.parent / "sros2" / "extreme3d_policy.xml"
 ARGUMENTS = {
@@ -24,6 +24,7 @@ ARGUMENTS = {
     "completion_node": ("/face",),
     "image_source": ("/camera",),
 }
+MAKE = {"face_node": FaceNode, "completion_node": CompletionNode, "image_source": ImageSource}
 #: Allowed, and not used by the nodes as they run here.
 AT_OTHER_TIMES = {("subscribe", "/camera/image_raw/compressed")}  # with image_transport compressed
 if not FaceState:
@@ -69,26 +70,20 @@ def done(node, name, namespace):
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_a_node_may_do_what_it_does_and_no_more(tmp_path, name):
+def test_a_node_may_do_what_it_does_and_no_more(make_bench, name):
     namespace, *remappings = ARGUMENTS[name]
-    process = ros_helpers.NodeProcess(
-        name, tmp_path / "log", "-r", f"__ns:={namespace}", *remappings, use_sim_time="true"
-    )
-    listener = ros_helpers.Listener()
-    listener.listen(Marker, "/face/mesh", MESH)  # unwatched, completion_node subscribes to nothing
+    bench = make_bench("-r", f"{name}:__ns:={namespace}", *remappings, use_sim_time="true")
+    node = bench.add(MAKE[name]())
+    if name != "image_source":
+        node.autostart()
+    bench.listen(Marker, "/face/mesh", MESH)  # unwatched, completion_node subscribes to nothing
     wanted = allowed(enclaves()[f"/extreme3d/{name}"][name]) - AT_OTHER_TIMES
     wanted = {(action, topic) for action, topic in wanted if ANY_FACE not in topic}
 
     def graph():
-        if (name, namespace) in listener.node.get_node_names_and_namespaces():
-            return done(listener.node, name, namespace)
-        return set()
+        return done(bench.node, name, namespace)
 
-    try:
-        assert listener.wait(lambda: graph() == wanted, 60), (wanted - graph(), graph() - wanted, process.output)
-    finally:
-        listener.close()
-        process.end()
+    assert bench.wait(lambda: graph() == wanted), (wanted - graph(), graph() - wanted)
 
 
 def test_nothing_is_denied_by_name_or_allowed_by_pattern_but_for_ids():

@@ -1,16 +1,10 @@
 """Which publishers and subscribers the nodes suit, by their quality of service; without processes."""
 
-import itertools
-import os
-import time
-
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rclpy")
 
-import ros_helpers  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import (  # noqa: E402
     DurabilityPolicy,
@@ -28,8 +22,6 @@ from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
 from extreme3d_ros.nodes.completion_node import CompletionNode  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.nodes.image_source import ImageSource  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
 #: Those of viewers: RViz, ros2 topic echo, image_transport.
@@ -58,48 +50,14 @@ class Nothing:
         pass
 
 
-class Graph:
-    """Nodes of one process, and one that looks at them."""
-
-    _domains = itertools.count(1 + os.getpid() % 80)  # in each its own: nobody sees those of the test before
-
-    def __init__(self):
-        rclpy.init(domain_id=next(self._domains))
-        self._executor, self._nodes = SingleThreadedExecutor(), []
-        self.looker = self.add(rclpy.create_node("looker"))
-
-    def add(self, node):
-        self._executor.add_node(node)
-        self._nodes.append(node)
-        return node
-
-    def spin(self, until=lambda: False, seconds=5.0):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not until():
-            self._executor.spin_once(timeout_sec=0.02)
-        return until()
-
-    def close(self):
-        for node in reversed(self._nodes):
-            node.destroy_node()
-        rclpy.try_shutdown()
-
-
-@pytest.fixture
-def graph():
-    made = Graph()
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize("cameras", RELIABILITIES)
 @pytest.mark.parametrize("nodes", RELIABILITIES)
-def test_images_come_unless_reliability_is_asked_of_a_camera_that_has_none(graph, nodes, cameras):
-    face = graph.add(FaceNode(Nothing))
-    face.set_parameters([Parameter("reliability", value=nodes), Parameter("device", value="cpu")])
+def test_images_come_unless_reliability_is_asked_of_a_camera_that_has_none(make_bench, nodes, cameras):
+    bench = make_bench(device="cpu", reliability=nodes)
+    face = bench.add(FaceNode(Nothing))
     face.autostart()
     qos = QoSProfile(depth=1, reliability=RELIABILITIES[cameras])
-    camera = graph.looker.create_publisher(Image, "image_raw", qos)
+    camera = bench.node.create_publisher(Image, "image_raw", qos)
     image = layer_to_image(np.zeros((8, 8, 3), np.uint8), Header())
     suits = (nodes, cameras) != ("reliable", "best_effort")
 
@@ -107,40 +65,39 @@ def test_images_come_unless_reliability_is_asked_of_a_camera_that_has_none(graph
         camera.publish(image)
         return face._images.frames > 0
 
-    assert bool(graph.spin(came, 5.0 if suits else 1.0)) == suits
-    face.close()
+    assert bool(bench.wait(came, 5.0 if suits else 1.0)) == suits
 
 
 @pytest.mark.parametrize("make", [FaceNode, CompletionNode])
-def test_every_topic_suits_the_usual_viewers(graph, make):
-    node = graph.add(make(lambda *arguments: (Nothing(), 9) if make is CompletionNode else Nothing()))
+def test_every_topic_suits_the_usual_viewers(make_bench, make):
+    bench = make_bench()
+    node = bench.add(make(lambda *arguments: (Nothing(), 9) if make is CompletionNode else Nothing()))
     node.autostart()
     wanted = {"/mesh", "/diagnostics"} if make is CompletionNode else {"/pose", "/bump_map", "/face_id"}
 
     def names():
-        found = graph.looker.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
+        found = bench.node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
         return {name for name, _ in found} - {"/rosout", "/parameter_events", f"/{node.get_name()}/transition_event"}
 
-    assert graph.spin(lambda: wanted <= names())
+    assert bench.wait(lambda: wanted <= names())
     ours = names()
     for topic in ours:
-        (offered,) = (each.qos_profile for each in graph.looker.get_publishers_info_by_topic(topic))
+        (offered,) = (each.qos_profile for each in bench.node.get_publishers_info_by_topic(topic))
         for viewer, wanted in VIEWERS.items():
             verdict, reason = qos_check_compatible(offered, wanted)
             assert verdict != QoSCompatibility.ERROR, f"{topic}, {viewer}: {reason}"
     kept = "/mesh" if make is CompletionNode else "/face_id"
-    (offered,) = (each.qos_profile for each in graph.looker.get_publishers_info_by_topic(kept))
+    (offered,) = (each.qos_profile for each in bench.node.get_publishers_info_by_topic(kept))
     assert offered.durability == DurabilityPolicy.TRANSIENT_LOCAL, "who comes late sees the last one"
-    node.close()
 
 
-def test_an_image_source_s_rate_changes_while_it_sends(graph):
-    source = graph.add(ImageSource())
-    came = []
-    graph.looker.create_subscription(Image, "image_raw", came.append, qos_profile_sensor_data)
+def test_an_image_source_s_rate_changes_while_it_sends(make_bench):
+    bench = make_bench()
+    source = bench.add(ImageSource())
+    came = bench.listen(Image, "image_raw", qos_profile_sensor_data)
     source.set_parameters([Parameter("rate", value=2.0)])
-    assert graph.spin(lambda: source._timer.timer_period_ns == 500_000_000)
+    assert bench.wait(lambda: source._timer.timer_period_ns == 500_000_000)
     (answer,) = source.set_parameters([Parameter("rate", value=100.0)])
-    assert answer.successful and graph.spin(lambda: len(came) > 20)
+    assert answer.successful and bench.wait(lambda: len(came) > 20)
     (answer,) = source.set_parameters([Parameter("frame_id", value="other")])
     assert not answer.successful and answer.reason

@@ -8,11 +8,11 @@ from gallery_samples import MODEL, entries, own_folder, write
 import extreme3d_ros.references.default as default
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.geometry.directions import yaw_and_pitch
 from extreme3d_ros.references.build import faults
 from extreme3d_ros.references.default import DEFAULT_REFERENCES, feature_of, references_of
 from extreme3d_ros.references.gallery import Gallery
 from extreme3d_ros.references.search import Match
-from extreme3d_ros.references.viewpoint import yaw_of
 
 home = pytest.fixture(own_folder)
 
@@ -73,13 +73,13 @@ class TestWhichGallery:
         assert line.startswith("extreme3d: ") and line.count("\n") == 1 and "nowhere" in line
 
     def test_run_hands_it_to_the_node(self, home, shipped, monkeypatch):
-        from extreme3d_ros.cli.run import _check_references
+        from extreme3d_ros.cli.node_arguments import _references
 
         write(shipped.parent / "named", entries(1, 99), face_model=MODEL.name, feature=f"shape:{MODEL.name}")
         monkeypatch.chdir(shipped.parent)
 
         def handed(references):
-            flag, given = _check_references(references, MODEL)
+            flag, given = _references(references, MODEL)
             assert flag == "-p" and given.startswith("references:=")
             return yaml.safe_load(given.removeprefix("references:="))
 
@@ -103,12 +103,12 @@ class TestShipped:
         gallery = references_of("", MODEL.name)
         assert gallery.folder == DEFAULT_REFERENCES and len(gallery) >= 48
         assert list(faults(gallery)) == []
-        yaw = np.degrees(yaw_of(gallery.directions))
+        yaw = np.degrees(yaw_and_pitch(gallery.directions)[:, 0])
         assert yaw.min() < -60 and yaw.max() > 60 and np.abs(np.histogram(yaw, [-60, -20, 20, 60])[0] - 18).max() < 6
 
     def test_lends_what_faces_have_in_common(self):
         gallery = Gallery(DEFAULT_REFERENCES)
-        frontal = np.flatnonzero(np.abs(yaw_of(gallery.directions)) < np.radians(30))
+        frontal = np.flatnonzero(np.abs(yaw_and_pitch(gallery.directions)[:, 0]) < np.radians(30))
         one = gallery.skin(int(frontal[0]))
         others = gallery.mean_skin([Match(int(index), False, 1.0, 0.0) for index in frontal[1:]])
         both = np.isfinite(one) & np.isfinite(others)

@@ -12,10 +12,10 @@ from gallery_samples import MODEL, coloured_crop, entries, network, observation,
 import extreme3d_ros.cli.references as command
 from extreme3d_ros.cli.main import main
 from extreme3d_ros.errors import InputError, ModelFileError
+from extreme3d_ros.geometry.directions import yaw_and_pitch
 from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.references.default import feature_of, references_of
 from extreme3d_ros.references.gallery import Gallery
-from extreme3d_ros.references.viewpoint import yaw_of
 
 home = pytest.fixture(own_folder)
 
@@ -54,7 +54,7 @@ class TestBuildCommand:
         assert "notes.txt" in err and err.count("\n") == 1
         gallery = Gallery(home)
         assert (gallery.face_model, gallery.feature, gallery.size) == (MODEL.name, f"shape:{MODEL.name}", 256)
-        assert np.degrees(yaw_of(gallery.directions)).round(-1).tolist() == [20, -40]
+        assert np.degrees(yaw_and_pitch(gallery.directions)[:, 0]).round(-1).tolist() == [20, -40]
 
     def test_an_existing_one_grows_only_when_asked(self, images, home, capsys):
         main(["references", "build", str(images)])

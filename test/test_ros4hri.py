@@ -7,10 +7,10 @@ pytest.importorskip("rclpy")
 pytest.importorskip("skimage.data")
 
 import cv2  # noqa: E402
-import ros_helpers  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rclpy.serialization import deserialize_message  # noqa: E402
+from ros_helpers import values  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from two_faces import LEFT, RIGHT, scene  # noqa: E402
@@ -18,9 +18,9 @@ from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.humans import FACES, IdsList, RoiMessage  # noqa: E402
 from extreme3d_ros.messages.transform import TFMessage  # noqa: E402
+from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
+from extreme3d_ros.nodes.image_source import ImageSource  # noqa: E402
 from extreme3d_ros.nodes.qos import FACE_ID, MESH, OBSERVATION  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 with_hri_msgs = pytest.mark.skipif(not IdsList, reason="hri_msgs is not installed")
 #: The astronaut's face, and a corner without one; xmin, ymin, xmax, ymax.
@@ -46,34 +46,32 @@ class Tracker:
             self._publishers[face].publish(RoiMessage(header=image.header, c=1.0, **box))
 
 
-def status_of(listener, node, test, seconds=40):
-    """The next diagnostic status of a node that passes a test."""
-    reports = listener.listen(DiagnosticArray, "/diagnostics", 10)
+@pytest.fixture
+def observing(make_bench):
+    """Makes a bench with a camera and face_node."""
 
-    def find():
-        return next((s for m in reports for s in m.status if s.name == node and test(s)), None)
+    def make(**parameters):
+        bench = make_bench(rate=5.0, reliability="reliable", **parameters)
+        bench.add(ImageSource())
+        bench.add(FaceNode()).autostart()
+        return bench
 
-    return listener.wait(find, seconds)
+    return make
 
 
-def values(status):
-    return {pair.key: pair.value for pair in status.values}
-
-
-def test_a_node_is_late_from_the_latency_that_is_set(start, listener):
-    start("image_source", rate=5)
-    start("face_node", reliability="reliable", max_latency=0.001)
-    listener.listen(PoseStamped, "/pose", OBSERVATION)
-    status = status_of(listener, "face_node", lambda s: s.message.startswith("slow"))
+def test_a_node_is_late_from_the_latency_that_is_set(observing):
+    bench = observing(max_latency=0.001)
+    bench.listen(PoseStamped, "/pose", OBSERVATION)
+    status = bench.status("face_node", lambda s: s.message.startswith("slow"))
     assert status and status.level == DiagnosticStatus.WARN
     assert f"{float(values(status)['latency_p95_ms']) / 1e3:.2f} s" in status.message and "0.001" in status.message
 
 
 @pytest.mark.skipif(bool(IdsList), reason="hri_msgs is installed")
-def test_without_hri_msgs_face_node_says_how_to_get_it(start, listener):
-    process = start("face_node", ros4hri="true")
-    assert listener.wait(lambda: "hri_msgs" in process.output, 40), process.output
-    assert status_of(listener, "face_node", lambda s: s.level == DiagnosticStatus.ERROR and "hri_msgs" in s.message)
+def test_without_hri_msgs_face_node_says_how_to_get_it(observing, capfd):
+    bench = observing(ros4hri="true")
+    assert "hri_msgs" in capfd.readouterr().err
+    assert bench.status("face_node", lambda s: s.level == DiagnosticStatus.ERROR and "hri_msgs" in s.message)
 
 
 @with_hri_msgs
@@ -84,7 +82,7 @@ def test_a_face_tracked_by_others_is_worked_on_and_found_below_its_id(start, lis
     start("completion_node", ros4hri="true")
     poses = listener.listen(PoseStamped, "/pose", OBSERVATION)
     ids = listener.listen(String, "/face_id", FACE_ID)
-    assert status_of(listener, "face_node", lambda s: values(s).get("ros4hri") == "no face is tracked")
+    assert listener.status("face_node", lambda s: values(s).get("ros4hri") == "no face is tracked")
     assert not poses, "no face is searched for"
 
     tracker.faces = {"corner": CORNER}
@@ -99,7 +97,7 @@ def test_a_face_tracked_by_others_is_worked_on_and_found_below_its_id(start, lis
     assert beside[-1].header.frame_id == "camera" and 0.2 < beside[-1].pose.position.z < 5
     mesh = deserialize_message(meshes[-1], Marker)
     assert mesh.action == Marker.ADD and len(mesh.points) > 30_000
-    assert status_of(listener, "face_node", lambda s: values(s).get("ros4hri") == "working on abcde")
+    assert listener.status("face_node", lambda s: values(s).get("ros4hri") == "working on abcde")
     assert ids[-1].data == "abcde"
 
     tracker.faces = {"other": FACE}
@@ -133,24 +131,23 @@ def test_of_several_tracked_faces_each_has_its_topics_and_marker(start, listener
 
 
 @with_hri_msgs
-def test_a_node_that_waits_for_a_tracker_in_vain_warns(start, listener):
-    start("image_source", rate=5)
-    start("face_node", reliability="reliable", ros4hri="true")
-    assert status_of(listener, "face_node", lambda s: s.level == DiagnosticStatus.WARN and "/tracked" in s.message)
+def test_a_node_that_waits_for_a_tracker_in_vain_warns(observing):
+    assert observing(ros4hri="true").status(
+        "face_node", lambda s: s.level == DiagnosticStatus.WARN and "/tracked" in s.message
+    )
 
 
 @pytest.mark.skipif(not TFMessage, reason="tf2_msgs is not installed")
-def test_the_head_is_a_frame_of_tf_while_frames_are_observed_anyway(start, listener):
-    start("image_source", rate=5)
-    start("face_node", reliability="reliable", tf_frame="head", max_latency=3600.0)
-    transforms = listener.listen(TFMessage, "/tf", 100)
-    assert status_of(listener, "face_node", lambda s: "nobody subscribes" in s.message)
+def test_the_head_is_a_frame_of_tf_while_frames_are_observed_anyway(observing):
+    bench = observing(tf_frame="head", max_latency=3600.0)
+    transforms = bench.listen(TFMessage, "/tf", 100)
+    assert bench.status("face_node", lambda s: "nobody subscribes" in s.message)
     assert not transforms, "listeners of /tf alone keep nothing computed"
-    poses = listener.listen(PoseStamped, "/pose", OBSERVATION)
-    assert listener.wait(lambda: len(transforms) > 2 and len(poses) > 2, 40)
+    poses = bench.listen(PoseStamped, "/pose", OBSERVATION)
+    assert bench.wait(lambda: len(transforms) > 2 and len(poses) > 2, 40)
     (transform,) = transforms[-1].transforms
     assert (transform.header.frame_id, transform.child_frame_id) == ("camera", "head")
     pose = next(pose for pose in poses if pose.header.stamp == transform.header.stamp).pose.position
     p = transform.transform.translation
     np.testing.assert_array_equal([p.x, p.y, p.z], [pose.x, pose.y, pose.z])
-    assert values(status_of(listener, "face_node", lambda s: s.message == "working"))["tf"] == "camera to head"
+    assert values(bench.status("face_node", lambda s: s.message == "working"))["tf"] == "camera to head"

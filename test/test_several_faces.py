@@ -7,10 +7,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("skimage.data")
 
-import ros_helpers  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 from two_faces import scene  # noqa: E402
@@ -20,7 +17,6 @@ from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
 from extreme3d_ros.nodes.qos import FACE_ID, MESH, OBSERVATION  # noqa: E402
 from extreme3d_ros.nodes.transport import make_room  # noqa: E402
 
-ros_helpers.keep_to_this_machine()
 make_room()
 
 
@@ -63,12 +59,6 @@ def road(request, start, listener):
     return Camera(listener)
 
 
-def set_max_faces(listener, number):
-    value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=number)
-    request = SetParameters.Request(parameters=[Parameter(name="max_faces", value=value)])
-    assert listener.call(SetParameters, "/face/face_node/set_parameters", request, 40).results[0].successful
-
-
 def ids_with_topics(listener, topic="bump_map"):
     names = (name.split("/") for name, _ in listener.node.get_topic_names_and_types())
     found = {parts[3] for parts in names if parts[:3] == ["", "face", "faces"] and parts[4:] == [topic]}
@@ -88,7 +78,7 @@ def test_faces_come_go_and_keep_topics_and_markers_of_their_own(road, listener):
     chosen = ids[-1].data
     assert chosen
 
-    set_max_faces(listener, 2)
+    assert listener.set_parameter("/face/face_node", "max_faces", 2).successful
     assert listener.wait(lambda: markers() == {0, 1}, 40)
     faces = ids_with_topics(listener)
     assert len(faces) == 2 and chosen in faces and ids[-1].data == chosen
@@ -113,7 +103,7 @@ def test_faces_come_go_and_keep_topics_and_markers_of_their_own(road, listener):
 
     road.image = scene("left", "right")
     assert listener.wait(lambda: markers(since=since) == {0, 1}, 20)
-    set_max_faces(listener, 1)
+    assert listener.set_parameter("/face/face_node", "max_faces", 1).successful
     assert listener.wait(lambda: not ids_with_topics(listener) and markers(Marker.DELETE, since) == {1}, 20)
     since = len(raw)
     assert listener.wait(lambda: markers(since=since), 20) == {0}

@@ -6,11 +6,12 @@ import time
 
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.soak_figures import Course, Limits, Verdict, of_kills, of_latency, of_process, slope, warm_up
-from benchmarks.soak_processes import Mortal
+from benchmarks.soak_processes import Mortal, is_whole
 from benchmarks.soak_source import PERIOD, Scene
 
 #: Seconds of the run that CI makes, and between its samples.
@@ -132,6 +133,13 @@ def test_one_node_that_comes_late_or_never_is_told():
     assert not of_kills([2.0, 3.1], "mesh", limits)[0].ok
     assert not of_kills([2.0, float("inf")], "mesh", Limits.of(2))[0].ok
     assert "1 of 2 within 3 s" in str(of_kills([2.0, 3.1], "mesh", limits)[0])
+
+
+def test_a_mesh_that_was_cut_off_is_not_whole(tmp_path):
+    data, path = trimesh.creation.box().export(file_type="ply"), tmp_path / "face_1_000000000_every.ply"
+    for length in (len(data), len(data) - 1, 40, 0):
+        path.write_bytes(data[:length])
+        assert is_whole(path) == (length == len(data))
 
 
 def test_a_verdict_is_good_up_to_its_limit():

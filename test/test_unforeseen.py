@@ -5,11 +5,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-import rclpy  # noqa: E402
-import ros_helpers  # noqa: E402
 from builtin_interfaces.msg import Time  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
@@ -24,8 +21,6 @@ from extreme3d_ros.nodes.completion_node import CompletionNode  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH  # noqa: E402
 from extreme3d_ros.records import Completed, Crop, FaceMesh, Foundation, Layers  # noqa: E402
-
-ros_helpers.keep_to_this_machine()
 
 CORNERS = np.eye(3, dtype=np.float32) + [0, 0, 1]
 FACE_MESH = FaceMesh(
@@ -90,67 +85,28 @@ class StandInRoad(Trouble):
         pass
 
 
-class Bench:
-    """A node and a viewer in this process."""
-
-    def __init__(self, make, *arguments):
-        rclpy.init(args=["--ros-args", *arguments])
-        self.node, self.viewer = make(), rclpy.create_node("viewer")
-        self._executor = SingleThreadedExecutor()
-        for node in (self.node, self.viewer):
-            self._executor.add_node(node)
-        self.diagnostics = []
-        self.viewer.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, 10)
-
-    def spin(self, condition, turns=400):
-        for _ in range(turns):
-            if condition():
-                return True
-            self._executor.spin_once(timeout_sec=0.02)
-        return False
-
-    def close(self):
-        self.node.close()
-        for node in (self.node, self.viewer):
-            node.destroy_node()
-        rclpy.try_shutdown()
-
-
-@pytest.fixture
-def bench():
-    benches = []
-
-    def make(*arguments):
-        benches.append(Bench(*arguments))
-        return benches[-1]
-
-    yield make
-    for each in benches:
-        each.close()
-
-
 def told(capfd):
     return [line for line in capfd.readouterr().err.splitlines() if "[ERROR]" in line or "[WARN]" in line]
 
 
 @pytest.fixture
-def completing(bench):
+def completing(make_bench):
     """completion_node with stand-ins, and a viewer of its meshes."""
     completion = StandInCompletion()
-    road = bench(lambda: CompletionNode(lambda *_: (completion, 3), StandInInlet))
-    road.completion, road.meshes = completion, []
-    road.viewer.create_subscription(Marker, "/mesh", road.meshes.append, MESH)
-    road.node.autostart()
-    assert road.spin(lambda: road.node._streams[""].open)
+    road = make_bench()
+    tested = road.add(CompletionNode(lambda *_: (completion, 3), StandInInlet))
+    road.completion, road.tested, road.meshes = completion, tested, road.listen(Marker, "/mesh", MESH)
+    tested.autostart()
+    assert road.wait(lambda: tested._streams[""].open)
     near = np.array([0.0, 0.0, 1.0])
 
     def send(sec):
         header = Header(stamp=Time(sec=sec), frame_id="camera")
         crop = Crop(np.zeros((512, 512, 3), np.uint8), Camera.assumed(512, 512), np.eye(3))
         received = Received(header, crop, Foundation(CORNERS, np.eye(3), near), Layers(PIXELS, LABELS, LABELS))
-        before = road.node.statistics["skipped"], len(road.meshes)
-        road.node._inlet.take("", lambda: received)
-        assert road.spin(lambda: (road.node.statistics["skipped"], len(road.meshes)) != before)
+        before = tested.statistics["skipped"], len(road.meshes)
+        tested._inlet.take("", lambda: received)
+        assert road.wait(lambda: (tested.statistics["skipped"], len(road.meshes)) != before)
 
     road.send = send
     return road
@@ -164,66 +120,66 @@ def test_completion_goes_on_after_a_frame_that_broke_it(completing, capfd):
     assert "skipped: please report this: IndexError: index 9 is out of bounds (test_unforeseen.py:" in line
     completing.completion.error = None
     completing.send(20)
-    assert completing.meshes[-1].header.stamp.sec == 20 and completing.node.statistics["skipped"] == 19
+    assert completing.meshes[-1].header.stamp.sec == 20 and completing.tested.statistics["skipped"] == 19
 
 
 def test_completion_goes_on_after_errors_beside_its_frames(completing, capfd):
-    completing.node._inlet.looked_up.error = RuntimeError("the graph is gone")
-    assert completing.spin(lambda: completing.node.statistics["skipped"] > 5)
+    completing.tested._inlet.looked_up.error = RuntimeError("the graph is gone")
+    assert completing.wait(lambda: completing.tested.statistics["skipped"] > 5)
     assert len(told(capfd)) == 1
-    completing.node._inlet.looked_up.error = None
+    completing.tested._inlet.looked_up.error = None
     completing.send(1)
     assert completing.meshes
 
 
 def test_diagnostics_go_on_after_a_report_that_broke(completing, capfd, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(completing.node, "health", lambda: 1 / 0)
-        assert completing.spin(lambda: completing.node.statistics["skipped"])
-    completing.diagnostics.clear()
-    assert completing.spin(lambda: completing.diagnostics) and len(told(capfd)) == 1
+        broken.setattr(completing.tested, "health", lambda: 1 / 0)
+        assert completing.wait(lambda: completing.tested.statistics["skipped"])
+    diagnostics = completing.listen(DiagnosticArray, "/diagnostics", 10)
+    assert completing.wait(lambda: diagnostics) and len(told(capfd)) == 1
 
 
 def test_whoever_asks_for_a_mesh_is_told_what_went_wrong(completing, monkeypatch):
     completing.send(1)
-    monkeypatch.setattr(completing.node._saving._files, "save", lambda *_: 1 / 0)
-    future = completing.viewer.create_client(Trigger, "/save_ply").call_async(Trigger.Request())
-    assert completing.spin(future.done)
-    assert not future.result().success and "please report this: ZeroDivisionError" in future.result().message
+    monkeypatch.setattr(completing.tested._saving._files, "save", lambda *_: 1 / 0)
+    answer = completing.call(Trigger, "/save_ply", Trigger.Request())
+    assert not answer.success and "please report this: ZeroDivisionError" in answer.message
 
 
-def test_face_node_goes_on_after_a_frame_that_broke_it(bench, capfd):
+def test_face_node_goes_on_after_a_frame_that_broke_it(make_bench, capfd):
     road = StandInRoad()
-    face = bench(lambda: FaceNode(lambda *_: road), "-p", "device:=cpu")
-    face.node.autostart()
-    face.viewer.create_subscription(Image, "/mask", lambda message: None, 1)
-    assert face.spin(lambda: face.node.count_subscribers("/mask"))
+    bench = make_bench(device="cpu")
+    face = bench.add(FaceNode(lambda *_: road))
+    face.autostart()
+    bench.listen(Image, "/mask", 1)
+    assert bench.wait(lambda: face.count_subscribers("/mask"))
     image = serialize_message(layer_to_image(np.zeros((8, 8, 3), np.uint8), Header(stamp=Time(sec=1))))
     told(capfd)
     road.error = MemoryError()
     for number in range(1, 20):
-        face.node._take(image, 0.0)
-        assert face.spin(lambda number=number: face.node.statistics["skipped"] == number)
+        face._take(image, 0.0)
+        assert bench.wait(lambda number=number: face.statistics["skipped"] == number)
     (line,) = told(capfd)
     assert "please report this: MemoryError" in line
     road.error = None
-    face.node._take(image, 0.0)
-    assert face.spin(lambda: road.tracked == 1)
+    face._take(image, 0.0)
+    assert bench.wait(lambda: road.tracked == 1)
 
 
-def test_a_start_that_fails_is_told_and_can_be_tried_again(bench, capfd):
+def test_a_start_that_fails_is_told_and_can_be_tried_again(make_bench, capfd):
     trouble = Trouble()
 
     def make_inlet(*arguments):
         trouble()
         return StandInInlet(*arguments)
 
-    road = bench(lambda: CompletionNode(lambda *_: (StandInCompletion(), 3), make_inlet))
+    node = make_bench().add(CompletionNode(lambda *_: (StandInCompletion(), 3), make_inlet))
     trouble.error = OSError("no more handles")
-    assert road.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    assert road.node.trigger_activate() == TransitionCallbackReturn.ERROR
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.ERROR
     (line,) = told(capfd)
     assert "please report this: OSError: no more handles" in line
     trouble.error = None
-    road.node.autostart()
-    assert road.node._phase == "active"
+    node.autostart()
+    assert node._phase == "active"

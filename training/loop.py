@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+from training.batches import SampleBatches
 
 #: Share of the newest weights in their running average.
 _LATEST = 2e-3
@@ -33,19 +33,6 @@ class Plan:
     log: Path
 
 
-def plan_of(arguments: argparse.Namespace, name: str, rate: float) -> Plan:
-    """The plan of a command's options; name: of the files in its folder."""
-    return Plan(
-        epochs=arguments.epochs,
-        batch=arguments.batch,
-        rate=rate,
-        workers=arguments.processes,
-        device=arguments.device,
-        checkpoint=arguments.folder / f"{name}.pth",
-        log=arguments.folder / f"{name}.jsonl",
-    )
-
-
 @dataclass(frozen=True)
 class Task:
     """What is to be learned. batches: its `varied(rows, rng)` and `plain(rows)` give arrays, of which the network takes
@@ -53,7 +40,7 @@ class Task:
     of a network, on held-out samples."""
 
     network: nn.Module
-    batches: Any
+    batches: SampleBatches
     samples: int
     inputs: int
     loss: nn.Module

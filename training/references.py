@@ -17,7 +17,7 @@ from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import Frame
 from extreme3d_ros.references.build import Entry, EntryMaker, Unfit
 from extreme3d_ros.references.default import DEFAULT_REFERENCES
-from extreme3d_ros.references.gallery import GalleryWriter
+from extreme3d_ros.references.gallery_writer import GalleryWriter
 from extreme3d_ros.references.identity import ShapeFeature
 from extreme3d_ros.stages.unwrapping import Unwrapping
 from training.faces.generator import FaceGenerator, Wish

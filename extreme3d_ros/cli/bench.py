@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from importlib.util import find_spec
 
 import cv2
 import numpy as np
 
+from extreme3d_ros.cli.measures import WARM_UP, machine, median_and_p95, times_of
 from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.errors import NoFaceError
-from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image, read_image
 from extreme3d_ros.live import LivePath
@@ -22,7 +21,6 @@ from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import FaceMesh, Frame
 from extreme3d_ros.references.default import references_of
 
-_WARM_UP = 3
 #: Frames a second that the face is followed at.
 _RATE = 15.0
 
@@ -32,17 +30,17 @@ def bench(arguments) -> int:
     image = read_image(arguments.image) if arguments.image else vga(demo_image())
     model = face_model_of(arguments.profile, arguments.face_model)
     fast = fast_path_of(arguments.profile, model, engines_of(arguments))
-    result = measure(frame_of(image), max(arguments.frames, 1), model, fast)
+    result = measure(frame_of(image), max(arguments.frames, 1), fast)
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0
 
 
-def measure(frame: Frame, frames: int, model: FaceModel, fast: FastPath) -> dict:
+def measure(frame: Frame, frames: int, fast: FastPath) -> dict:
     """Median and 95th percentile in milliseconds of each stage of a film of one image, of both roads, and of what
     stands beside them."""
-    completion, live = Completion(model, references_of("", model.name)), LivePath(fast)
+    completion, live = Completion(fast.model, references_of("", fast.model.name)), LivePath(fast)
     stages: dict[str, list[float]] = {}
-    for number in range(_WARM_UP + frames):
+    for number in range(WARM_UP + frames):
         begin = time.perf_counter()
         fast.detection(frame.image)
         start = time.perf_counter()
@@ -53,7 +51,7 @@ def measure(frame: Frame, frames: int, model: FaceModel, fast: FastPath) -> dict
         seen = observations[0]
         completed = completion(seen.crop, seen.foundation, seen.layers)
         end = time.perf_counter()
-        if number >= _WARM_UP:
+        if number >= WARM_UP:
             roads = {"face_node's road": (middle - start) * 1e3, "completion_node's road": (end - middle) * 1e3}
             beside = {"detection of a single image": (start - begin) * 1e3}
             for name, ms in {**seen.timings_ms, **completed.timings_ms, **roads, **beside}.items():
@@ -63,11 +61,11 @@ def measure(frame: Frame, frames: int, model: FaceModel, fast: FastPath) -> dict
     if marker := _marker_times(completed.mesh, frames):
         stages["Marker of 100k triangles"] = marker
     return {
-        "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
+        "machine": machine(),
         "image_size": [frame.camera.width, frame.camera.height],
         "frames": frames,
         "mesh": {"vertices": len(completed.mesh.vertices), "triangles": len(completed.mesh.faces)},
-        "ms": {name: _summary(times) for name, times in stages.items()},
+        "ms": {name: dict(zip(("median", "p95"), median_and_p95(times))) for name, times in stages.items()},
     }
 
 
@@ -80,24 +78,19 @@ def vga(image: np.ndarray) -> np.ndarray:
 def _mediapipe_times(image: np.ndarray, frames: int) -> list[float]:
     """Times of MediaPipe's own graph on the same frames: refined points, the region followed from frame to frame.
 
-    None where MediaPipe's Python part doesn't import: our own road needs but its network files.
+    Empty where MediaPipe's Python part doesn't import: our own road needs but its network files.
     """
     try:
         from mediapipe.python.solutions import face_mesh
     except ImportError:
         return []
     rgb = np.ascontiguousarray(image[..., ::-1])
-    times = []
     with native_stderr_silenced(), face_mesh.FaceMesh(refine_landmarks=True) as graph:
-        for _ in range(_WARM_UP + frames):
-            start = time.perf_counter()
-            graph.process(rgb)
-            times.append((time.perf_counter() - start) * 1e3)
-    return times[_WARM_UP:]
+        return times_of(lambda: graph.process(rgb), frames)
 
 
 def _marker_times(mesh: FaceMesh, frames: int) -> list[float]:
-    """Times of serialising a mesh of 100,000 triangles for /face/mesh; none where ROS isn't installed."""
+    """Times of serialising a mesh of 100,000 triangles for /face/mesh; empty where ROS isn't installed."""
     if not find_spec("rclpy"):
         return []
     from std_msgs.msg import Header
@@ -107,17 +100,7 @@ def _marker_times(mesh: FaceMesh, frames: int) -> list[float]:
     write = MarkerWriter()
     faces = np.resize(mesh.faces, (100_000, 3))
     large = FaceMesh(mesh.vertices, faces, mesh.normals, mesh.colors, mesh.seen)
-    times = []
-    for _ in range(_WARM_UP + frames):
-        start = time.perf_counter()
-        write(large, Header(frame_id="camera"))
-        times.append((time.perf_counter() - start) * 1e3)
-    return times[_WARM_UP:]
-
-
-def _summary(times: list[float]) -> dict:
-    median, late = np.percentile(times, [50, 95])
-    return {"median": round(float(median), 2), "p95": round(float(late), 2)}
+    return times_of(lambda: write(large, Header(frame_id="camera")), frames)
 
 
 def _table(result: dict) -> str:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
-
-import numpy as np
 
 from extreme3d_ros.cli.engine_samples import Arrays, answer
+from extreme3d_ros.cli.measures import WARM_UP, median_and_p95, resident_mb
 from extreme3d_ros.engines import Engine, Engines, OnnxEngine
 from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.network import Network
 
-_WARM_UP = 3
 Way = tuple[Engine, dict]
 
 
@@ -47,11 +43,6 @@ def rows(results: dict[str, list[dict]]) -> Iterator[tuple[str, ...]]:
             yield (name, way["about"], *("-" if way[key] is None else f"{way[key]:.2f}" for key in keys))
 
 
-def machine() -> str:
-    """For the head of the table."""
-    return f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
-
-
 def _started(
     make: Callable[[], Engine], run: Callable[[Engine], Arrays], used: Callable[[], float | None] = lambda: None
 ) -> Way:
@@ -68,24 +59,19 @@ def _started(
 
 def _timed(ways: list[Way], inputs: Arrays, runs: int) -> list[dict]:
     times: list[list[float]] = [[] for _ in ways]
-    for _ in range(_WARM_UP + runs):
+    for _ in range(WARM_UP + runs):
         for (engine, _), taken in zip(ways, times, strict=True):
             start = time.perf_counter()
             engine(**inputs)
             taken.append((time.perf_counter() - start) * 1e3)
-    return [figures | _summary(taken[_WARM_UP:]) for (_, figures), taken in zip(ways, times, strict=True)]
-
-
-def _summary(times: list[float]) -> dict:
-    median, late = np.percentile(times, [50, 95])
-    return {"median_ms": round(float(median), 2), "p95_ms": round(float(late), 2)}
+    keys = "median_ms", "p95_ms"
+    return [way | dict(zip(keys, median_and_p95(taken[WARM_UP:]))) for (_, way), taken in zip(ways, times, strict=True)]
 
 
 def _resident() -> float:
-    """This process's memory, MB (Linux), without what others have given back and the allocator keeps."""
+    """This process's memory, MB, without what others have given back and the allocator keeps."""
     ctypes.CDLL(None).malloc_trim(0)
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmRSS"))
+    return resident_mb()
 
 
 @contextmanager

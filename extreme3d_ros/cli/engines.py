@@ -9,10 +9,11 @@ from contextlib import closing
 
 import numpy as np
 
-from extreme3d_ros.cli.engine_bench import machine, measure
+from extreme3d_ros.cli.engine_bench import measure
 from extreme3d_ros.cli.engine_bench import rows as bench_rows
 from extreme3d_ros.cli.engine_plans import rows as plan_rows
 from extreme3d_ros.cli.engine_samples import Arrays, Samples, answer
+from extreme3d_ros.cli.measures import machine
 from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.cli.tables import print_table
 from extreme3d_ros.engines import Engine, Engines, OnnxEngine

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from extreme3d_ros.output.atomic import made_folder, remove_abandoned
+from extreme3d_ros.output.atomic import made_folder, remove_abandoned, write_bytes
 
 
 def output_folder(path: str) -> Path:
@@ -15,6 +15,12 @@ def output_folder(path: str) -> Path:
     folder = made_folder(path, "name another with --out")
     remove_abandoned(folder)
     return folder
+
+
+def write_import(data: bytes, out: str | None, usual: Path) -> Path:
+    """Writes what was imported to --out, else to its usual place; the path. Raises InputError where it can't be."""
+    path = Path(out) if out else usual
+    return write_bytes(output_folder(str(path.parent)) / path.name, data)
 
 
 def png(image: np.ndarray) -> bytes:

@@ -18,7 +18,6 @@ from extreme3d_ros.cli.aside import Aside
 from extreme3d_ros.cli.film_faces import FilmFaces, FilmOptions
 from extreme3d_ros.cli.interruption import until_interrupted
 from extreme3d_ros.errors import InputError, NoFaceError
-from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.input.films import Recording, Video, Webcam, is_camera, is_video
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.live import LivePath
@@ -51,13 +50,12 @@ class FilmReconstruction:
     def __init__(
         self,
         out: Path,
-        model: FaceModel,
         fast: FastPath,
         completion: Completion | None,
         calibration: Calibration | None,
         options: FilmOptions,
     ):
-        self._out, self._model, self._fast, self._completion = out, model, fast, completion
+        self._out, self._fast, self._completion = out, fast, completion
         self._calibration, self._options = calibration, options
         self._most = _ALL if options.every_face else 1
 
@@ -110,7 +108,7 @@ class FilmReconstruction:
         interrupted: Callable[[], bool],
     ) -> None:
         stem = stem_of(source)
-        faces = FilmFaces(self._out, stem, self._model, self._completion, self._options)
+        faces = FilmFaces(self._out, stem, self._fast.model, self._completion, self._options)
         path = self._out / f"{stem}_figure{video_suffix()}"
         self._live.reset()
         with video_file(path, film.rate, figure.width, figure.height) as show, Aside() as aside:

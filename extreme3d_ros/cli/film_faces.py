@@ -13,10 +13,11 @@ from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.output.document import face_entry
 from extreme3d_ros.output.face_track import FaceTrack
+from extreme3d_ros.output.film_figure import Posed
 from extreme3d_ros.output.moving_faces import moving_faces
 from extreme3d_ros.output.ply import write_ply
 from extreme3d_ros.pipeline import Completion, Intermediates
-from extreme3d_ros.records import FaceMesh, Foundation, Frame, Observation
+from extreme3d_ros.records import FaceMesh, Frame, Observation
 from extreme3d_ros.references.person import Person
 
 #: How true the GLB's form is to the meshes, metres rms, if so many shapes suffice.
@@ -47,9 +48,7 @@ class FilmFaces:
         #: How many frames showed a face.
         self.found = 0
 
-    def __call__(
-        self, number: int, frame: Frame, seen: list[Observation]
-    ) -> tuple[dict[str, dict], list[tuple[FaceMesh, Foundation]]]:
+    def __call__(self, number: int, frame: Frame, seen: list[Observation]) -> tuple[dict[str, dict], list[Posed]]:
         """What the film's JSON says of a frame's faces by id, and their meshes."""
         said, meshes = {}, []
         for observation in seen:

@@ -6,7 +6,7 @@ import io
 import sys
 from pathlib import Path
 
-from extreme3d_ros.cli.files import output_folder
+from extreme3d_ros.cli.files import write_import
 from extreme3d_ros.cli.networks import (
     IMPORTED,
     SUFFIX,
@@ -23,7 +23,6 @@ from extreme3d_ros.face_model.full_layout import save_full
 from extreme3d_ros.face_model.model import DEFAULT_MODEL
 from extreme3d_ros.face_model.soundness import faults, symmetric_share
 from extreme3d_ros.folders import models_folder
-from extreme3d_ros.output.atomic import write_bytes
 
 
 def models(arguments) -> int:
@@ -40,11 +39,9 @@ def _import(arguments) -> int:
     model = import_model(arguments.kind, arguments.path)
     if wrong := faults(model):
         raise ModelFileError(f"{arguments.path} gives no usable model ({wrong[0]}): is it really {arguments.kind}?")
-    path = Path(arguments.out) if arguments.out else models_folder() / f"{arguments.kind}.npz"
-    path = output_folder(str(path.parent)) / path.name
     data = io.BytesIO()
     save_full(data, model)
-    write_bytes(path, data.getvalue())
+    path = write_import(data.getvalue(), arguments.out, models_folder() / f"{arguments.kind}.npz")
     print(f"{path}: {_summary(model)}")
     print(f"use it with --face-model {path}, or as the parameter face_model of both nodes")
     return 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 from os.path import realpath
 from pathlib import Path
 
-from extreme3d_ros.cli.files import output_folder
+from extreme3d_ros.cli.files import write_import
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.engines.catalogue import catalogue
 from extreme3d_ros.engines.network import Network
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.folders import networks_folder
-from extreme3d_ros.output.atomic import write_bytes
 
 #: Of a network's file.
 SUFFIX = ".onnx"
@@ -23,9 +22,7 @@ def import_network(kind: str, source: str, out: str | None) -> int:
     """`models import KIND PATH [--out FILE]`; kind: of IMPORTED."""
     data = _imported(kind, source)
     entry = catalogue()[kind]
-    path = Path(out) if out else entry.path
-    path = output_folder(str(path.parent)) / path.name
-    write_bytes(path, data)
+    path = write_import(data, out, entry.path)
     print(f"{path}: {entry.about}, {len(data) / 1e6:.0f} MB, ONNX Runtime's results are PyTorch's")
     print("use it with --profile extreme3d, or as the parameter profile of both nodes")
     return 0

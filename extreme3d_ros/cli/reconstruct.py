@@ -18,7 +18,6 @@ from extreme3d_ros.cli.film import FilmReconstruction, is_film, stem_of
 from extreme3d_ros.cli.film_faces import FilmOptions
 from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.errors import Extreme3DError, InputError, ModelFileError, NoFaceError
-from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.face_model.identity_filter import IdentityFilter
 from extreme3d_ros.input.frames import frame_of, read_camera
 from extreme3d_ros.input.images import read_image
@@ -45,11 +44,11 @@ def reconstruct(arguments) -> int:
     if not arguments.no_complete:
         completion = Completion(model, references_of(arguments.references, model.name), arguments.zipped)
     fast = fast_path_of(arguments.profile, model, engines_of(arguments))
-    job = Reconstruction(out, model, fast, completion, arguments.faces == "all")
-    if arguments.same_person:
-        job.refine = one_person(arguments.sources, calibration, model, fast)
-    options = FilmOptions(arguments.seconds, arguments.ply, arguments.faces == "all", arguments.quiet)
-    films = FilmReconstruction(out, model, fast, completion, calibration, options)
+    every_face = arguments.faces == "all"
+    person = one_person(arguments.sources, calibration, fast) if arguments.same_person else None
+    job = Reconstruction(out, fast, completion, every_face, person)
+    options = FilmOptions(arguments.seconds, arguments.ply, every_face, arguments.quiet)
+    films = FilmReconstruction(out, fast, completion, calibration, options)
     worst = 0
     several = len(arguments.sources) > 1 and not arguments.quiet and sys.stderr.isatty()
     for path in tqdm(arguments.sources, disable=not several, unit="file"):
@@ -65,18 +64,19 @@ def reconstruct(arguments) -> int:
 
 
 class Reconstruction:
-    """Turns frames into a folder of files. completion: None to stop before it."""
+    """Turns frames into a folder of files. completion: None to stop before it; person: of who knows whose face the
+    largest one of every frame is, None: each frame stands alone."""
 
-    def __init__(self, out: Path, model: FaceModel, fast: FastPath, completion: Completion | None, every_face: bool):
-        self._out, self._model, self._fast, self._every_face = out, model, fast, every_face
-        self._intermediates = Intermediates(model)
-        self._completion = completion
-        #: Of who knows whose face the largest one of every frame is; None: each frame stands alone.
-        self.refine: Refine | None = None
+    def __init__(
+        self, out: Path, fast: FastPath, completion: Completion | None, every_face: bool, person: Refine | None
+    ):
+        self._out, self._fast, self._completion = out, fast, completion
+        self._most, self._person = None if every_face else 1, person
+        self._intermediates = Intermediates(fast.model)
 
     def __call__(self, stem: str, frame: Frame, source: str) -> None:
         """Writes all files of one image. Raises NoFaceError where it shows no face."""
-        observations = self._fast(frame, None if self._every_face else 1, self.refine)
+        observations = self._fast(frame, self._most, self._person)
         if not observations:
             raise NoFaceError(f"{source}: no face found; use an image in which a face is upright and not tiny")
         names = [f"{stem}_face{number}" if number else stem for number in range(len(observations))]
@@ -86,7 +86,7 @@ class Reconstruction:
     def _face(self, name: str, frame: Frame, seen: Observation) -> dict:
         """Writes one face's files and returns what the image's JSON says of it."""
         completed = self._completion(seen.crop, seen.foundation, seen.layers) if self._completion else None
-        entry = face_entry(self._model, frame, seen, completed)
+        entry = face_entry(self._fast.model, frame, seen, completed)
         with timed(entry["timings_ms"], "output"):
             self._meshes(name, seen, completed)
             self._maps(name, seen, completed)
@@ -109,7 +109,7 @@ class Reconstruction:
         bump = completed.bump if completed else layers.bump
         final = completed.mesh if completed else None
         mesh = (final.vertices, final.faces, final.colors) if final else None
-        panels = figure(seen.crop, seen.foundation, replace(layers, bump=bump), mesh, self._model.faces)
+        panels = figure(seen.crop, seen.foundation, replace(layers, bump=bump), mesh, self._fast.model.faces)
         arrays = {"bump": bump, "bump_raw": layers.bump, "mask": layers.mask, "occlusion": layers.occlusion}
         data = io.BytesIO()
         np.savez_compressed(data, **arrays, crop_to_image=seen.crop.crop_to_image)
@@ -118,10 +118,10 @@ class Reconstruction:
         write_bytes(self._out / f"{name}_figure.png", png(panels))
 
 
-def one_person(images: list[str], calibration: Calibration | None, model: FaceModel, fast: FastPath) -> Refine:
+def one_person(images: list[str], calibration: Calibration | None, fast: FastPath) -> Refine:
     """What the largest faces of all images tell of one person's shape; of images without one there is nothing to hear,
     and their own turn says why."""
-    person = IdentityFilter(len(model.shape_modes))
+    person = IdentityFilter(len(fast.model.shape_modes))
     for path in images:
         with suppress(Extreme3DError):
             fast.hear(frame_of(read_image(path), calibration), person.refine)

@@ -15,15 +15,16 @@ from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import InputError, ModelFileError, NoFaceError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.folders import references_folder
+from extreme3d_ros.geometry.directions import yaw_and_pitch
 from extreme3d_ros.input.frames import frame_of
-from extreme3d_ros.input.images import read_image
+from extreme3d_ros.input.images import files_of, read_image
 from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.references.build import Entry, EntryMaker, Unfit, faults
 from extreme3d_ros.references.default import keep_network, network_of
-from extreme3d_ros.references.gallery import Gallery, GalleryWriter
+from extreme3d_ros.references.gallery import Gallery
+from extreme3d_ros.references.gallery_writer import GalleryWriter
 from extreme3d_ros.references.identity import EmbeddingFeature, ShapeFeature
 from extreme3d_ros.references.manifest import MANIFEST
-from extreme3d_ros.references.viewpoint import yaw_of
 from extreme3d_ros.stages.unwrapping import Unwrapping
 
 _YAW_EDGES = np.arange(-70, 71, 20)
@@ -38,7 +39,7 @@ def references(arguments) -> int:
 
 def _build(arguments) -> int:
     """`references build IMAGE_DIR`."""
-    images = _files(arguments.images)
+    images = files_of(arguments.images)
     folder = output_folder(arguments.out or str(references_folder()))
     model = face_model_of(arguments.profile, arguments.face_model)
     network = Path(arguments.feature_network) if arguments.feature_network else None
@@ -94,24 +95,13 @@ class _Observer:
         return self._make(observations[0])
 
 
-def _files(folder: str) -> list[Path]:
-    """All of a folder's files that are not hidden, by name. Raises InputError."""
-    try:
-        files = sorted(path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"cannot read {folder}: {error.strerror}; give a folder of images") from error
-    if not files:
-        raise InputError(f"the folder {folder} has no files; put images there")
-    return files
-
-
 def _info(arguments) -> int:
     """`references info [FOLDER]`."""
     gallery = _opened(arguments)
     print(f"{gallery.folder}: {len(gallery)} entries, {2 * len(gallery)} with their mirrored twins")
     print(f"face model {gallery.face_model}, feature {gallery.feature}")
     print(f"skins of {gallery.size} x {gallery.size} texels, {gallery.megabytes:.1f} MB")
-    yaw = np.degrees(yaw_of(gallery.directions))
+    yaw = np.degrees(yaw_and_pitch(gallery.directions)[:, 0])
     both = np.concatenate([yaw, -yaw])
     counts = np.histogram(both, _YAW_EDGES)[0]
     print("yaw, degrees   entries and twins")

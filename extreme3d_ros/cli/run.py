@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from extreme3d_ros.cli.files import output_folder, png
-from extreme3d_ros.cli.options import engines_of
-from extreme3d_ros.cli.processes import NAMESPACE, Processes, parameter
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.cli.node_arguments import NAMESPACE, nodes_of
+from extreme3d_ros.cli.processes import Processes
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.face_model import FaceModel
 from extreme3d_ros.output.atomic import write_bytes
-from extreme3d_ros.profiles import face_model_of, layers_of, shape_network_of
-from extreme3d_ros.references.default import NONE, feature_of, references_of
+from extreme3d_ros.profiles import face_model_of
 
 if TYPE_CHECKING:  # it needs ROS, which may not be installed
     from extreme3d_ros.cli.watcher import Watcher
@@ -37,18 +35,14 @@ def run(arguments) -> int:
     except ImportError as error:
         raise InputError("rclpy is not installed: source your ROS 2, or pip install 'extreme3d_ros[ros]'") from error
     model = face_model_of(arguments.profile, arguments.face_model)
-    profile = _check_profile(arguments.profile, arguments.face_model, model)
-    device = _check_device(arguments)
-    references = _check_references(arguments.references, model)
+    nodes = nodes_of(arguments, model)
     out = output_folder(arguments.out) if arguments.out else None
-    own_source = not _is_topic(arguments.source)
-    if own_source:
-        _check(arguments.source)
+    if "image_source" in nodes:
         _stay_on_this_machine()
     # rclpy's own handlers pull the context from under a spinning node; here signals are ordinary exceptions.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    processes = Processes(arguments.source, own_source, arguments.rate, out, profile, device, references)
+    processes = Processes(nodes)
     try:
         watcher = Watcher()
         _watch(watcher, processes, arguments.seconds)
@@ -62,41 +56,6 @@ def run(arguments) -> int:
         processes.stop()
         rclpy.try_shutdown()
     return 0
-
-
-def _is_topic(source: str) -> bool:
-    """Whether a source names an image topic; what looks like a file, or is one, does not."""
-    return source.startswith("/") and not Path(source).suffix and not os.path.exists(source)
-
-
-def _check(source: str) -> None:
-    """Raises InputError where a source gives no image, before anything is started for it."""
-    from extreme3d_ros.nodes.image_source import images
-
-    next(images(source))
-
-
-def _check_profile(profile: str, face_model: str, model: FaceModel) -> list[str]:
-    """The nodes' arguments for a profile and the file of a face model, here loaded. Raises ModelFileError where they
-    cannot be used: once, not from both nodes."""
-    shape_network_of(profile, model, OnnxEngine), layers_of(profile, model, OnnxEngine)
-    path = str(Path(face_model).absolute()) if face_model else ""
-    return parameter("profile", profile) + parameter("face_model", path)
-
-
-def _check_device(arguments) -> list[str]:
-    """face_node's arguments for what runs the networks. Raises InputError where a device that is demanded cannot be
-    had."""
-    if arguments.device != "auto":
-        engines_of(arguments).close()
-    return parameter("device", arguments.device) + parameter("precision", arguments.precision)
-
-
-def _check_references(folder: str, model: FaceModel) -> list[str]:
-    """completion_node's argument for a gallery. Raises ModelFileError where it cannot be used."""
-    feature_of(references_of(folder, model.name), model)
-    path = str(Path(os.path.expanduser(folder)).absolute()) if folder not in ("", NONE) else folder
-    return parameter("references", path)
 
 
 def _stay_on_this_machine() -> None:

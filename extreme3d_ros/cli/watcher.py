@@ -11,7 +11,7 @@ import rclpy
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import Marker
 
-from extreme3d_ros.cli.processes import NAMESPACE
+from extreme3d_ros.cli.node_arguments import NAMESPACE
 from extreme3d_ros.messages.observation import TOPICS
 from extreme3d_ros.messages.stamps import age_ms
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,18 +9,14 @@ from pathlib import Path
 from threading import Event, Thread
 
 from extreme3d_ros.engines.catalogue import usual_shapes
-from extreme3d_ros.engines.driver import DriverError, Gpu, NoGpu
+from extreme3d_ros.engines.device import find_device
 from extreme3d_ros.engines.engine import Engine, EngineError
 from extreme3d_ros.engines.machine import Machine
 from extreme3d_ros.engines.plans import Plans
 from extreme3d_ros.engines.switching import SwitchingEngine
 from extreme3d_ros.engines.tensorrt_build import PRECISIONS, Shapes
-from extreme3d_ros.engines.tensorrt_module import NoTensorRT
 from extreme3d_ros.engines.tensorrt_route import TensorRTRoute
-from extreme3d_ros.errors import InputError, ModelFileError
-
-#: What `device` may be.
-DEVICES = "auto, cpu, cuda or cuda:N"
+from extreme3d_ros.errors import InputError, ModelFileError, reason
 
 
 @dataclass(frozen=True)
@@ -55,18 +50,15 @@ class Engines:
 
         Raises InputError where device or precision is none that there is, EngineError where the device cannot be had.
         """
-        index = _index(device)
         if precision not in PRECISIONS:
             raise InputError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
         self._log, self._warn, self._wait = log, warn or log, wait
-        self._machine, self._precision, self._demanded = machine or Machine(), precision, device != "auto"
+        self._machine, self._demanded = machine or Machine(), device != "auto"
         self._engines: list[tuple[Path, Engine]] = []
         self._builders: list[Thread] = []
         self._stop = Event()
-        self._route: TensorRTRoute | None = None
-        self._device, self._degraded = "cpu", ""
-        if device != "cpu":
-            self._take_gpu(index)
+        self._device = find_device(device, self._machine, log, self._warn)
+        self._route = self._route_in(precision)
 
     def __call__(self, path: Path, shapes: Shapes | None = None) -> Engine:
         """A network's engine. shapes: of the inputs whose sizes its file leaves open, by default those of its entry in
@@ -86,7 +78,7 @@ class Engines:
     def status(self) -> dict[str, Status]:
         """What runs each network, by the name of its file without suffix (of its path where two are alike)."""
         return {
-            name: Status(engine.about, getattr(engine, "degraded", "") or self._degraded)
+            name: Status(engine.about, getattr(engine, "degraded", "") or self._device.degraded)
             for name, engine in self._named()
         }
 
@@ -99,47 +91,23 @@ class Engines:
             engine.close()
         self._engines.clear()
 
-    def _take_gpu(self, index: int) -> None:
-        """Settles how the GPU runs networks, or that, with `auto`, the CPU does."""
-        try:
-            self._by_gpu(_chosen(self._machine.find_gpus(), index))
-        except (NoGpu, DriverError) as error:
-            if self._demanded:
-                raise
-            if isinstance(error, DriverError):
-                self._degraded = str(error)
-                self._warn(f"{error}; the networks run on the CPU")
-
-    def _by_gpu(self, gpu: Gpu) -> None:
-        machine = self._machine
-        try:
-            tensorrt = machine.find_tensorrt()
-        except NoTensorRT as missing:
-            if machine.has_cuda_provider():
-                self._device = f"cuda:{gpu.index}"
-                if self._precision != "fp32":
-                    self._log(f"{self._precision} is for TensorRT: ONNX Runtime runs the networks as they are")
-            elif self._demanded:
-                raise EngineError(f"nothing here runs networks on {gpu.about}: {missing}") from None
-            else:
-                self._log(f"the networks would run faster on {gpu.about}: {missing}")
-            return
-        self._route = TensorRTRoute(
-            tensorrt,
-            gpu,
-            Plans(machine.plans_folder(), self._log),
-            self._precision,
-            self._log,
-            machine.run_plan,
-            machine.build_plan,
-            self._stop.is_set,
-        )
+    def _route_in(self, precision: str) -> TensorRTRoute | None:
+        """None where there is no TensorRT."""
+        device = self._device
+        if device.gpu and device.tensorrt:
+            plans = Plans(self._machine.plans_folder(), self._log)
+            return TensorRTRoute(
+                self._machine, device.tensorrt, device.gpu, plans, precision, self._log, self._stop.is_set
+            )
+        if device.gpu and precision != "fp32":
+            self._log(f"{precision} is for TensorRT: ONNX Runtime runs the networks as they are")
+        return None
 
     def _by_onnx(self, path: Path) -> Engine:
-        if self._device == "cpu":
+        if self._device.gpu is None:
             return self._on_cpu(path)
         try:
-            engine = self._machine.onnx(path, self._device)
+            engine = self._machine.onnx(path, self._device.name)
         except EngineError as error:
             if self._demanded:
                 raise
@@ -170,7 +138,7 @@ class Engines:
             built = route.engine(path, shapes)
         except Exception as error:  # nobody else would hear of it
             if not self._stop.is_set():
-                engine.degrade(" ".join(str(error).split()) or type(error).__name__)
+                engine.degrade(reason(error))
             return
         engine.switch(built)
         self._log(f"{path.stem} runs by {built.about} now")
@@ -196,18 +164,3 @@ class Engines:
         files = Counter(path.stem for path in {path for path, _ in self._engines})
         for path, engine in self._engines:
             yield path.stem if files[path.stem] == 1 else str(path), engine
-
-
-def _index(device: str) -> int:
-    """The GPU that is meant; 0 where none is named."""
-    match = re.fullmatch(r"auto|cpu|cuda(?::(\d{1,3}))?", device)
-    if not match:
-        raise InputError(f"device {device!r} is none of {DEVICES}")
-    return int(match[1] or 0)
-
-
-def _chosen(gpus: tuple[Gpu, ...], index: int) -> Gpu:
-    for gpu in gpus:
-        if gpu.index == index:
-            return gpu
-    raise NoGpu(f"there is no GPU cuda:{index}: there is {', '.join(gpu.about for gpu in gpus)}")

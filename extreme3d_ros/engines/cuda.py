@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from extreme3d_ros.engines.engine import EngineError, OutOfGpuMemory
+from extreme3d_ros.engines.engine import GPU_FULL, EngineError, OutOfGpuMemory
 
 
 class Stream:
@@ -97,7 +97,7 @@ class Stream:
         """What a function gives besides its code: nothing, one thing, or a tuple."""
         code, *results = getattr(self._driver, name)(*arguments)
         if int(code) == int(self._driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY):
-            raise OutOfGpuMemory("the GPU's memory is full: close other programs on it, or take `cpu` as the device")
+            raise OutOfGpuMemory(GPU_FULL)
         if int(code):
             raise EngineError(f"the GPU failed ({name}: {getattr(code, 'name', code)}): see `nvidia-smi` and `dmesg`")
         return results[0] if len(results) == 1 else tuple(results)

@@ -10,10 +10,10 @@ from extreme3d_ros.engines.driver import Gpu, find_gpus
 from extreme3d_ros.engines.engine import Engine
 from extreme3d_ros.engines.fewer_bits import engine_in_fewer_bits
 from extreme3d_ros.engines.onnx import OnnxEngine, has_cuda_provider
-from extreme3d_ros.engines.plans import plans_folder
 from extreme3d_ros.engines.tensorrt_build import build_plan
 from extreme3d_ros.engines.tensorrt_engine import TensorRTEngine
 from extreme3d_ros.engines.tensorrt_module import TensorRT, find_tensorrt
+from extreme3d_ros.folders import plans_folder
 
 
 @dataclass(frozen=True)

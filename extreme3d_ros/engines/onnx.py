@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import stat
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
-from extreme3d_ros.engines.engine import EngineError, OutOfGpuMemory, finite
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.engines.engine import GPU_FULL, EngineError, OutOfGpuMemory, finite
+from extreme3d_ros.errors import ModelFileError, reason
+from extreme3d_ros.untrusted.regular_file import read_regular
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
 #: No file of a network is longer: protobuf counts its bytes with 31 bits.
-_LARGEST = 1 << 31
+_LARGEST = (1 << 31) - 1
 INSTALL_CUDA = "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 
@@ -58,8 +58,7 @@ class OnnxEngine:
             answer = dict(zip(self.outputs, self._session.run(None, inputs), strict=True))
         except Exception as error:
             self._raise_if_of_gpu(error)
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"the network does not take such inputs: {reason}") from error
+            raise ValueError(f"the network does not take such inputs: {reason(error)}") from error
         return finite(answer, inputs, str(self._path))
 
     @property
@@ -76,23 +75,17 @@ class OnnxEngine:
         if not self._on_gpu:
             return
         if "out of memory" in said.lower() or "Failed to allocate memory" in said:
-            message = "the GPU's memory is full: close other programs on it, or take `cpu` as the device"
-            raise OutOfGpuMemory(message) from error
+            raise OutOfGpuMemory(GPU_FULL) from error
         if any(part in said.upper() for part in ("CUDA", "CUBLAS", "CUDNN")):
-            raise EngineError(f"ONNX Runtime failed on the GPU: {said.splitlines()[0][:300]}") from error
+            raise EngineError(f"ONNX Runtime failed on the GPU: {reason(error)}") from error
 
 
 def read_network(path: Path) -> bytes:
     """A network file's bytes. Raises ModelFileError."""
     try:
-        found = Path(path).stat()
-        # To open a pipe would block, and some devices have no end.
-        if not stat.S_ISREG(found.st_mode) or found.st_size >= _LARGEST:
-            raise ValueError("no file of a network's size")
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ModelFileError(f"{path} cannot be read ({reason}): import or install it again") from error
+        return read_regular(Path(path), _LARGEST)
+    except (OSError, ValueError) as error:  # a NUL in the path
+        raise ModelFileError(f"{path} cannot be read ({reason(error)}): import or install it again") from error
 
 
 def digest(path: Path) -> str:

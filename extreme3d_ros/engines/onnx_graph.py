@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extreme3d_ros.engines.engine import EngineError
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.errors import ModelFileError, reason
 
 if TYPE_CHECKING:
     import onnx
@@ -22,7 +22,7 @@ def read_model(data: bytes) -> onnx.ModelProto:
         model = onnx.load_from_string(data)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's and the checker's errors have no common base
-        raise ModelFileError(f"no sound ONNX file ({_first_line(error)})") from error
+        raise ModelFileError(f"no sound ONNX file ({reason(error)})") from error
     return model
 
 
@@ -62,9 +62,5 @@ def checked(model: onnx.ModelProto) -> bytes:
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
-        raise ModelFileError(f"a network that cannot be rewritten for TensorRT ({_first_line(error)})") from error
+        raise ModelFileError(f"a network that cannot be rewritten for TensorRT ({reason(error)})") from error
     return model.SerializeToString()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

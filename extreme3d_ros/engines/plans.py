@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import glob
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,19 +14,12 @@ from pathlib import Path
 from extreme3d_ros.engines.engine import EngineError
 from extreme3d_ros.engines.plan_file import BrokenPlan, read_header, read_plan, write_plan
 from extreme3d_ros.errors import InputError
+from extreme3d_ros.output.atomic import remove_abandoned
 
 #: Raised whenever the same ONNX file would give another plan: the way it is rewritten, the builder's settings.
 FORMAT = 1
 _SUFFIX, _KERNELS = ".plan", ".kernels"
 _POLL = 0.1
-
-
-def plans_folder() -> Path:
-    """Where plans lie: $XDG_CACHE_HOME/extreme3d_ros/plans, ~/.cache/extreme3d_ros/plans by default."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.cache"))
-    return base / "extreme3d_ros" / "plans"
 
 
 @dataclass(frozen=True)
@@ -66,8 +57,8 @@ class Plan:
 class Plans:
     """The plans in a folder. log: told, in lines, what is built, waited for, broken or thrown away."""
 
-    def __init__(self, folder: Path | None = None, log: Callable[[str], object] = lambda line: None):
-        self._folder, self._log = Path(folder or plans_folder()), log
+    def __init__(self, folder: Path, log: Callable[[str], object] = lambda line: None):
+        self._folder, self._log = folder, log
 
     def get(
         self,
@@ -106,7 +97,7 @@ class Plans:
 
     def headers(self) -> Iterator[tuple[Path, dict | None]]:
         """Every plan's path and header, None where it is broken, by path."""
-        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+        for path in sorted(self._folder.glob(f"[!.]*{_SUFFIX}")):
             try:
                 yield path, read_header(path)
             except BrokenPlan:
@@ -189,8 +180,7 @@ class Plans:
                     if stopped():
                         raise EngineError(f"stopped waiting for the plan of {network.name}")
                     time.sleep(_POLL)
-            for half in self._folder.glob(f".{glob.escape(network.stem)}-*{_SUFFIX}.*"):
-                half.unlink(missing_ok=True)  # of a process that was killed while it wrote
+            remove_abandoned(self._folder)
             yield
 
 

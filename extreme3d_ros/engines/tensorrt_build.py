@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from extreme3d_ros.engines.half import in_half
 from extreme3d_ros.engines.onnx_graph import bytes_first
 from extreme3d_ros.engines.tensorrt_module import Listener, TensorRT
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.errors import ModelFileError, one_line
 
 #: What `precision` may be.
 PRECISIONS = "fp32", "fp16"
@@ -56,7 +56,7 @@ def _parse(tensorrt: TensorRT, listener: Listener, network, data: bytes) -> None
     parser = tensorrt.module.OnnxParser(network, listener.logger)
     if not parser.parse(data):
         said = parser.get_error(0).desc() if parser.num_errors else listener.first_error
-        raise ModelFileError(f"{tensorrt.about} does not take the network: {' '.join(said.split())[:300]}")
+        raise ModelFileError(f"{tensorrt.about} does not take the network: {one_line(said)}")
 
 
 def _profile(builder, network, shapes: Shapes):

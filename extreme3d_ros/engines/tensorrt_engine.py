@@ -12,6 +12,7 @@ from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import Gpu
 from extreme3d_ros.engines.engine import EngineError, finite
 from extreme3d_ros.engines.tensorrt_module import Listener, TensorRT
+from extreme3d_ros.errors import reason
 
 
 class PlanRefused(EngineError):
@@ -135,7 +136,7 @@ class TensorRTEngine:
         try:
             unsettled = context.infer_shapes()
         except RuntimeError as error:
-            raise PlanRefused(f"the plan's shapes do not fit together: {' '.join(str(error).split())[:300]}") from error
+            raise PlanRefused(f"the plan's shapes do not fit together: {reason(error)}") from error
         if unsettled:
             raise PlanRefused(f"the plan leaves the shape of {unsettled[0]} open")
         for name in names:

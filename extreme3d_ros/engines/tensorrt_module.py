@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from extreme3d_ros.engines.engine import EngineError, OutOfGpuMemory
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.engines.engine import GPU_FULL, EngineError, OutOfGpuMemory
+from extreme3d_ros.errors import ModelFileError, one_line, reason
 
 #: Modules by preference, with versions from (included) to (excluded). The first times its kernels on the GPU itself and
 #: runs on every GPU; the second installs by pip alone.
@@ -46,7 +46,7 @@ def find_tensorrt(load: Callable[[str], ModuleType] = importlib.import_module) -
         except ModuleNotFoundError:
             continue
         except Exception as error:  # PyPI's stubs of `tensorrt` fail in several ways where their libraries are missing
-            refused.append(f"{name} does not load ({(str(error).splitlines() or [type(error).__name__])[0]})")
+            refused.append(f"{name} does not load ({reason(error)})")
             continue
         if first <= _numbers(found) < end:
             _require_bindings(load, name)
@@ -89,7 +89,7 @@ class Listener:
             return given
         said = " ".join(self.errors)
         if "out of memory" in said.lower() or "OutOfMemory" in said:
-            raise OutOfGpuMemory(f"{what}: the GPU's memory is full; close other programs on it, or use the device cpu")
+            raise OutOfGpuMemory(f"{what}: {GPU_FULL}")
         if "driver version is insufficient" in said:
             raise EngineError(f"{what}: the NVIDIA driver is too old for this TensorRT; update the driver")
         raise otherwise(f"{what}: {self.first_error or 'TensorRT does not say why'}")
@@ -97,7 +97,7 @@ class Listener:
     @property
     def first_error(self) -> str:
         """One line of the first error: the others follow from it."""
-        return re.sub(r"\s+", " ", self.errors[0])[:300] if self.errors else ""
+        return one_line(self.errors[0]) if self.errors else ""
 
 
 def _require_bindings(load: Callable[[str], ModuleType], name: str) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extreme3d_ros.engines.driver import Gpu
+from extreme3d_ros.engines.machine import Machine
 from extreme3d_ros.engines.onnx import read_network
 from extreme3d_ros.engines.onnx_graph import read_model
 from extreme3d_ros.engines.plans import Plan, PlanKey, Plans
-from extreme3d_ros.engines.tensorrt_build import Shapes, build_plan, fitted
+from extreme3d_ros.engines.tensorrt_build import Shapes, fitted
 from extreme3d_ros.engines.tensorrt_engine import PlanRefused, TensorRTEngine
 from extreme3d_ros.engines.tensorrt_module import TensorRT
 
@@ -24,19 +25,15 @@ _EVERY = 10.0
 
 @dataclass(frozen=True)
 class TensorRTRoute:
-    """How one GPU runs networks by TensorRT.
+    """How one GPU runs networks by TensorRT. stopped: whether to give up building."""
 
-    run, build: TensorRTEngine and build_plan, or others for tests; stopped: whether to give up building.
-    """
-
+    machine: Machine
     tensorrt: TensorRT
     gpu: Gpu
     plans: Plans
     precision: str
     log: Callable[[str], object]
-    run: Callable[..., TensorRTEngine] = TensorRTEngine
-    build: Callable[..., bytes] = build_plan
-    stopped: Callable[[], bool] = lambda: False
+    stopped: Callable[[], bool]
 
     def engine(self, path: Path, shapes: Shapes | None = None) -> TensorRTEngine:
         """A network's engine, after its first run; its plan is built if need be.
@@ -66,7 +63,7 @@ class TensorRTRoute:
             expected = f"about {took:.0f} s" if took else _USUALLY[self.tensorrt.name]
             self.log(f"{self.tensorrt.about} builds {path.name} for {self.gpu.about} in {self.precision}: {expected}")
             start, wanted = time.monotonic(), fitted(data, self.precision)
-            plan = self.build(self.tensorrt, wanted, shapes, self.gpu.capability, self._progress(path))
+            plan = self.machine.build_plan(self.tensorrt, wanted, shapes, self.gpu.capability, self._progress(path))
             self.log(f"{path.name} is built: {time.monotonic() - start:.1f} s, {len(plan) / 1e6:.1f} MB")
             return plan
 
@@ -86,7 +83,9 @@ class TensorRTRoute:
 
     def _run(self, plan: Plan) -> TensorRTEngine:
         kernels = self.plans.kernels(plan)
-        engine = self.run(self.tensorrt, plan.content, self.gpu, self.precision, plan.header["metadata"], kernels)
+        engine = self.machine.run_plan(
+            self.tensorrt, plan.content, self.gpu, self.precision, plan.header["metadata"], kernels
+        )
         try:
             engine.warm_up()
             compiled = engine.new_kernels()

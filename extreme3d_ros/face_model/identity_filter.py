@@ -20,6 +20,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from extreme3d_ros.face_model.fitting import Evidence, Fit
+from extreme3d_ros.geometry.directions import yaw_and_pitch
 
 #: Directions within such a square of yaw and pitch are one, radians.
 _BIN = np.radians(10.0)
@@ -116,6 +117,5 @@ class _Direction:
 
 def _bin_of(direction: np.ndarray) -> tuple[int, int]:
     """Yaw and pitch of a direction (3,) in bins from the frontal one."""
-    x, y, z = direction / np.linalg.norm(direction)
-    yaw, pitch = np.rint(np.array([np.arctan2(x, z), np.arcsin(np.clip(y, -1, 1))]) / _BIN)
+    yaw, pitch = np.rint(yaw_and_pitch(direction) / _BIN)
     return int(yaw), int(pitch)

@@ -26,11 +26,6 @@ class Laplacian:
         self._starts = np.searchsorted(ends[:, 0], np.arange(count + 1)).astype(np.uint32)
         self._neighbours = np.ascontiguousarray(ends[:, 1], np.uint32)
 
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        """The Laplace coordinates (N, 3) float32 of values (N, 3)."""
-        nothing, everywhere = np.zeros_like(values, np.float32), np.ones(len(values), np.float32)
-        return self.composed(values, everywhere, nothing, 0 * everywhere)
-
     def composed(self, above: np.ndarray, share: np.ndarray, below: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """The Laplace coordinates (N, 3) float32 of one field laid over another, and both over zero.
 

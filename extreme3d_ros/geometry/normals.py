@@ -1,4 +1,4 @@
-"""Surface normals."""
+"""Surface normals, and how they lie to the camera."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def _vertex_normals(vertices, faces):
         if length > 0.0:
             normals[v, 0], normals[v, 1], normals[v, 2] = x / length, y / length, z / length
     return normals
+
+
+def facing(vertices: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Cosines (V,) between the normals (V, 3) of vertices (V, 3), camera frame, and the directions to the camera."""
+    distance = np.sqrt(np.einsum("vi,vi->v", vertices, vertices))
+    return -np.einsum("vi,vi->v", normals, vertices) / distance
 
 
 def normalized(vectors: np.ndarray) -> np.ndarray:

@@ -11,7 +11,14 @@ _SMOOTH = 6.0
 
 def rising(mask: np.ndarray, width: float) -> np.ndarray:
     """(H, W) float32: 0 off a mask (H, W) bool, rising to 1 `width` pixels inside."""
+    if not mask.size:
+        return np.zeros(mask.shape, np.float32)
     return np.minimum(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3) / width, 1)
+
+
+def smoothstep(t: np.ndarray) -> np.ndarray:
+    """0 to 1 for t from 0 to 1, level at both ends."""
+    return t * t * (3 - 2 * t)
 
 
 def smooth_over(image: np.ndarray, mask: np.ndarray, sigma: float, border: int = cv2.BORDER_DEFAULT) -> np.ndarray:

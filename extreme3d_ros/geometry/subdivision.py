@@ -17,10 +17,9 @@ def loop(
     fine faces (4 T, 3) int32, four after four those of a coarse one, and the edges (E, 2), smaller index first.
     """
     corners = np.asarray(faces, np.int64)
-    half_edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
     opposite = np.concatenate([corners[:, 2], corners[:, 0], corners[:, 1]])
-    edges, edge_of, uses = np.unique(np.sort(half_edges, axis=1), axis=0, return_inverse=True, return_counts=True)
-    edge_of = edge_of.ravel()
+    keys, edge_of, uses = np.unique(_edge_keys(corners), return_inverse=True, return_counts=True)
+    edges = _ends(keys)
     if uses.max(initial=0) > 2:
         raise ValueError("an edge with more than two triangles: the mesh is not manifold")
     sharp = np.zeros(count, bool) if sharp is None else sharp
@@ -62,7 +61,22 @@ def _symmetric(edges, count):
     return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
 
 
+def half_edges(faces: np.ndarray) -> np.ndarray:
+    """The sides (3 T, 2) of triangles (T, 3) in their own direction: the first side of each, then the second, the
+    third."""
+    return np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+
+
 def unique_edges(faces: np.ndarray) -> np.ndarray:
     """The edges (E, 2) of a mesh, each once, smaller index first, sorted."""
-    corners = np.asarray(faces, np.int64)
-    return np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), 1), axis=0)
+    return _ends(np.unique(_edge_keys(faces)))
+
+
+def _edge_keys(faces):
+    """(3 T,) int64: a number for each triangle's sides, whichever way they run; numpy is slow to sort pairs."""
+    start, end = half_edges(np.asarray(faces, np.int64)).T
+    return np.minimum(start, end) << 32 | np.maximum(start, end)
+
+
+def _ends(keys):
+    return np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1)

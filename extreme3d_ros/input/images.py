@@ -40,6 +40,17 @@ def read_image(path: str | Path) -> np.ndarray:
     return image
 
 
+def files_of(folder: str | Path) -> list[Path]:
+    """All of a folder's files that are not hidden, by name. Raises InputError where there are none."""
+    try:
+        files = sorted(path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {error.strerror}; give a folder of images") from error
+    if not files:
+        raise InputError(f"the folder {folder} has no files; put images there")
+    return files
+
+
 def _sound(data: bytes) -> bool:
     """Whether the file can be left to OpenCV, which takes gigabytes where that is claimed."""
     if not data.startswith(_CLAIMING):

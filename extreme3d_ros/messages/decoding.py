@@ -12,6 +12,7 @@ import numpy as np
 
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.image_size import MOST_PIXELS, claimed_size, is_cut_off
+from extreme3d_ros.native_stderr import native_stderr_into
 
 #: Begins what libjpeg and libpng print of a damaged picture.
 _COMPLAINT = re.compile(rb"Corrupt JPEG data|libpng |Premature end of JPEG|Invalid SOS|Unsupported marker|Bogus ")
@@ -45,19 +46,12 @@ def _decoders_muted() -> Iterator[None]:
 
     What other threads print meanwhile comes when it is over.
     """
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no stderr
-        yield
-        return
     held = os.memfd_create("stderr")
-    os.dup2(held, 2)
     try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        with native_stderr_into(held):
+            yield
         printed = os.pread(held, os.lseek(held, 0, os.SEEK_END), 0)
+    finally:
         os.close(held)
-        if others := [line for line in printed.splitlines(True) if not _COMPLAINT.match(line)]:
-            os.write(2, b"".join(others))
+    if others := [line for line in printed.splitlines(True) if not _COMPLAINT.match(line)]:
+        os.write(2, b"".join(others))

@@ -9,13 +9,13 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 
 def diagnostic_array(
-    stamp: Time, name: str, level: bytes, message: str, values: Mapping[str, object], hardware_id: str = ""
+    stamp: Time, name: str, level: bytes, message: str, values: Mapping[str, object]
 ) -> DiagnosticArray:
     """One status. level: DiagnosticStatus.OK, WARN, ERROR or STALE; floats are given with one decimal."""
     array = DiagnosticArray()
     array.header.stamp = stamp
     pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
-    array.status = [DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware_id, values=pairs)]
+    array.status = [DiagnosticStatus(level=level, name=name, message=message, values=pairs)]
     return array
 
 

@@ -29,10 +29,11 @@ from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.face_stream import FaceStream, FaceStreams, Finished
 from extreme3d_ros.nodes.humans import below_ids
 from extreme3d_ros.nodes.latency import lateness
-from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
+from extreme3d_ros.nodes.managed import STEADY, ManagedNode
 from extreme3d_ros.nodes.mesh_outlets import MeshOutlets
 from extreme3d_ros.nodes.mesh_saving import MeshSaving
 from extreme3d_ros.nodes.parameters import COMPLETION_NODE as SETTINGS
+from extreme3d_ros.nodes.running import run
 from extreme3d_ros.nodes.topic_inlet import TopicInlet
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of
@@ -172,15 +173,15 @@ class CompletionNode(ManagedNode[_Loaded]):
         if wanted == stream.open:
             return
         stream.open = wanted
-        if not wanted:
-            self._inlet.close(stream.face)
-            with self._busy:
-                stream.current = False
-                stream.person.forget()  # who leaves while the node rests would not be noticed
-        else:
+        if wanted:
             if stream.arrival is not None:
-                stream.arrival = self.get_clock().now()  # nor was the face lost while nobody looked
+                stream.arrival = self.get_clock().now()  # it was not lost while nobody looked
             self._inlet.open(stream.face)
+            return
+        self._inlet.close(stream.face)
+        with self._busy:
+            stream.current = False
+            stream.person.forget()  # who leaves while the node rests would not be noticed
 
     def _work(self, stream: FaceStream, receive: Callable[[], Received], arrival: float) -> None:
         with self._busy:

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.completion_node import CompletionNode
 from extreme3d_ros.nodes.face_node import FaceNode
-from extreme3d_ros.nodes.managed import run_together
+from extreme3d_ros.nodes.running import run_together
 from extreme3d_ros.nodes.topic_inlet import Take
 
 

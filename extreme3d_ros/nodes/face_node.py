@@ -33,8 +33,9 @@ from extreme3d_ros.nodes.following import Following
 from extreme3d_ros.nodes.frame_clock import FrameClock
 from extreme3d_ros.nodes.image_inlet import PATIENCE, ImageInlet
 from extreme3d_ros.nodes.latency import lateness
-from extreme3d_ros.nodes.managed import STEADY, ManagedNode, run
+from extreme3d_ros.nodes.managed import STEADY, ManagedNode
 from extreme3d_ros.nodes.parameters import FACE_NODE as SETTINGS
+from extreme3d_ros.nodes.running import run
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of, fast_path_of
 from extreme3d_ros.records import Observation

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import CallbackGroup
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import MessageInfo
@@ -38,7 +38,7 @@ _IDLE_PERIOD = 1.0
 _LOOK_PERIOD = 0.1
 
 
-class _When(ReentrantCallbackGroup):
+class _When(CallbackGroup):
     """Has the executor leave a subscription's messages in the middleware until something is so."""
 
     def __init__(self, ready: Callable[[], bool]):
@@ -47,6 +47,12 @@ class _When(ReentrantCallbackGroup):
 
     def can_execute(self, entity: object) -> bool:
         return self._ready()
+
+    def beginning_execution(self, entity: object) -> bool:
+        return True
+
+    def ending_execution(self, entity: object) -> None:
+        pass
 
 
 class ImageInlet:
@@ -90,8 +96,7 @@ class ImageInlet:
     @property
     def silence(self) -> str:
         """A line where no image came for `PATIENCE` seconds; else empty."""
-        lasted = time.monotonic() - self._last
-        if lasted <= PATIENCE or not self._free:
+        if not self._free or (lasted := time.monotonic() - self._last) <= PATIENCE:
             return ""
         publishers = self._node.count_publishers(self.topic)
         advice = "check that they send, and parameter reliability" if publishers else "check the camera and its topic"
@@ -101,13 +106,14 @@ class ImageInlet:
         """An image as a frame, by the newest calibration. Raises InputError where it is none that we know."""
         message = _message(serialized, self._kind)
         frame = self._lens(self._decode(message))
-        if self._lens.state != self._told and self._tell(self._lens.state):
-            self._told = self._lens.state
+        state, log = self._lens.state, self._node.get_logger()
+        if state != self._told and log.info(f"camera: {state}", throttle_duration_sec=_THROTTLE):
+            self._told = state
         return frame, message.header
 
     def more(self) -> None:
         """Lets the next image come. From any thread, also when this has been closed."""
-        self._last, self._free = time.monotonic(), True  # in this order: `silence` and `_ready` read both
+        self._last, self._free = time.monotonic(), True  # in this order: the executor reads them in the other
         if executor := self._node.executor:
             executor.wake()  # asks `_ready` anew
 
@@ -149,10 +155,6 @@ class ImageInlet:
         except InputError as error:
             self._refused = f"not taken: {error}"
             raise InputError(f"{error}; until then the camera stays as it was") from error
-
-    def _tell(self, state: str) -> bool:
-        """Whether it was told: not so soon after another."""
-        return self._node.get_logger().info(f"camera: {state}", throttle_duration_sec=_THROTTLE)
 
 
 def _message(serialized: bytes, kind: type) -> Any:

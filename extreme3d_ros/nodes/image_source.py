@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
+from itertools import cycle, repeat
 
 import cv2
 import numpy as np
@@ -22,11 +23,12 @@ from std_msgs.msg import Header
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.input.films import Video, Webcam, is_video
-from extreme3d_ros.input.images import demo_image, read_image
+from extreme3d_ros.input.images import demo_image, files_of, read_image
 from extreme3d_ros.messages.camera_info import camera_to_camera_info
 from extreme3d_ros.messages.images import layer_to_image
 from extreme3d_ros.messages.stamps import stamped
-from extreme3d_ros.nodes.managed import STEADY, run
+from extreme3d_ros.nodes.managed import STEADY
+from extreme3d_ros.nodes.running import run
 from extreme3d_ros.nodes.settings import Setting, Settings
 
 SETTINGS = [
@@ -100,32 +102,19 @@ class Images(Iterator[np.ndarray]):
 
 
 def images(source: str, width: int = 0) -> Images:
-    """Those of a source."""
-    path = Path(source)
+    """Those of a source. Raises InputError where it can't be read."""
+    sized = partial(_resized, width=width)
     if source == "astronaut":
-        return Images(_forever([_resized(demo_image(), width)]))
+        return Images(repeat(sized(demo_image())))
     if source.isdecimal():
         camera = Webcam(int(source))
-        return Images((_resized(image, width) for image in camera), camera.rate)
-    if os.path.isdir(path):  # pathlib's own raises where a name is too long
-        return Images(_folder(path, width))
+        return Images(map(sized, camera), camera.rate)
+    if os.path.isdir(source):  # pathlib's own raises where a name is too long
+        return Images(sized(read_image(file)) for file in cycle(files_of(source)))
     if is_video(source):
         video = Video(source)
-        return Images((_resized(image, width) for image in _over_and_over(video)), video.rate)
-    return Images(_forever([_resized(read_image(path), width)]))
-
-
-def _forever(stills: list[np.ndarray]) -> Iterator[np.ndarray]:
-    while True:
-        yield from stills
-
-
-def _folder(path: Path, width: int) -> Iterator[np.ndarray]:
-    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise InputError(f"the folder {path} is empty; put images there")
-    while True:
-        yield from (_resized(read_image(file), width) for file in files)
+        return Images(map(sized, _over_and_over(video)), video.rate)
+    return Images(repeat(sized(read_image(source))))
 
 
 def _over_and_over(video: Video) -> Iterator[np.ndarray]:

@@ -1,31 +1,21 @@
-"""What the lifecycle nodes have in common: life cycle, parameters, diagnostics, and an orderly end."""
+"""What the lifecycle nodes have in common: life cycle, parameters, diagnostics."""
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
 from rclpy.timer import Timer
 
-from extreme3d_ros.errors import Extreme3DError, InputError
+from extreme3d_ros.errors import Extreme3DError
 from extreme3d_ros.messages.diagnostics import diagnostic_array
-from extreme3d_ros.nodes.memory import keep_one_heap
 from extreme3d_ros.nodes.settings import Setting, Settings
 from extreme3d_ros.nodes.statistics import Statistics
 from extreme3d_ros.nodes.telling import Rarely, line_of
-from extreme3d_ros.nodes.transport import make_room
 from extreme3d_ros.nodes.worker import NewestWorker
-
-AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
 
 #: A clock that runs on when a simulated one stands still.
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
@@ -44,8 +34,8 @@ Loaded = TypeVar("Loaded", bound=Closable)
 class ManagedNode(LifecycleNode, Generic[Loaded]):
     """A lifecycle node that loads on configure, works while active, and says once a second how it fares.
 
-    Nodes define `load`, `start` and `health`. A load that fails leaves the node unconfigured with one line in the log;
-    it can be configured again once the cause is mended.
+    Nodes define `load`, `start` and `health`; `autostart` is among their settings. A load that fails leaves the node
+    unconfigured with one line in the log; it can be configured again once the cause is mended.
     """
 
     _watch: Timer
@@ -54,7 +44,7 @@ class ManagedNode(LifecycleNode, Generic[Loaded]):
     def __init__(self, name: str, settings: Sequence[Setting]):
         super().__init__(name)
         self._loaded: Loaded | None = None
-        self.settings = Settings(self, [*settings, AUTOSTART])
+        self.settings = Settings(self, settings)
         self.statistics = Statistics()
         self._phase, self._trouble = "unconfigured", ""
         self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -132,8 +122,7 @@ class ManagedNode(LifecycleNode, Generic[Loaded]):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._phase, self.settings.fixed = "unconfigured", False
-        self.unload()
+        self.close()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -169,62 +158,3 @@ class ManagedNode(LifecycleNode, Generic[Loaded]):
         name = self.get_fully_qualified_name().lstrip("/")
         stamp = self.get_clock().now().to_msg()
         self._reports.publish(diagnostic_array(stamp, name, level, line, values | self.statistics.values()))
-
-
-def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
-    """Brings a node up, lets it work until Ctrl-C or SIGTERM, and takes it down. Returns the exit status."""
-    return run_together(lambda: [make_node()], args)
-
-
-def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | None = None) -> int:
-    """The same for several nodes in one process, whose callbacks take turns; the last one is taken down first."""
-    keep_one_heap()
-    make_room()
-    try:
-        _init(args)
-        _spin(make_nodes)
-    except (InputError, ParameterException) as error:
-        print(f"extreme3d: {error}", file=sys.stderr)
-        return InputError.exit_status
-    return 0
-
-
-def _init(args: list[str] | None) -> None:
-    """Raises InputError where the arguments are none that ROS takes."""
-    try:
-        rclpy.init(args=args)
-    except RuntimeError as error:
-        said = str(error).split(", at /")[0]  # and where in rcl's source that was noticed
-        said = " ".join(said.split())
-        raise InputError(f"{said}; check what follows --ros-args, and the parameter file") from error
-
-
-def _spin(make_nodes: Callable[[], Iterable[Node]]) -> None:
-    nodes: list[Node] = []
-    try:
-        executor = SingleThreadedExecutor()
-        for node in make_nodes():
-            nodes.append(node)
-            executor.add_node(node)
-        for node in nodes:
-            if isinstance(node, ManagedNode):
-                node.autostart()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception:
-        if rclpy.ok():  # else a signal took the context from under a node that was still being made
-            raise
-    finally:
-        _take_down(*reversed(nodes))
-
-
-def _take_down(*nodes: Node) -> None:
-    # A second Ctrl-C, a launcher's beside the terminal's, would leave a thread in the middle of a network, and the
-    # interpreter would end in an abort. What is left to do takes a frame's time.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for node in nodes:
-        if hasattr(node, "close"):
-            node.close()
-        node.destroy_node()
-    rclpy.try_shutdown()

@@ -6,7 +6,18 @@ from extreme3d_ros.messages.marker import COLORINGS
 from extreme3d_ros.nodes.face_frame import TF_FRAME
 from extreme3d_ros.nodes.humans import ROS4HRI
 from extreme3d_ros.nodes.latency import MAX_LATENCY
-from extreme3d_ros.nodes.settings import PROFILE, Setting
+from extreme3d_ros.nodes.settings import Setting
+from extreme3d_ros.profiles import ABOUT, PROFILES
+
+_AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
+
+#: Both nodes need the same face model.
+_PROFILE = Setting(
+    "profile",
+    "default",
+    f"what the road runs with, the same in both nodes. {ABOUT}",
+    tuple(PROFILES),
+)
 
 FACE_NODE = [
     Setting("image_transport", "raw", "how images come", ("raw", "compressed")),
@@ -35,11 +46,12 @@ FACE_NODE = [
         limits=(1, 8),
         live=True,
     ),
-    PROFILE,
+    _PROFILE,
     Setting("face_model", "", "file of the face model; empty: the profile's"),
     TF_FRAME,
     ROS4HRI,
     MAX_LATENCY,
+    _AUTOSTART,
 ]
 
 COMPLETION_NODE = [
@@ -72,8 +84,9 @@ COMPLETION_NODE = [
         "folder of a gallery to fill holes from, or 'none'; empty: ~/.local/share/extreme3d_ros/references if it is "
         "there and suits the face model, else the shipped one if that does",
     ),
-    PROFILE,
+    _PROFILE,
     Setting("face_model", "", "file of the face model, the same as face_node's; empty: the profile's"),
     ROS4HRI,
     MAX_LATENCY,
+    _AUTOSTART,
 ]

@@ -11,7 +11,6 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from extreme3d_ros.errors import InputError
-from extreme3d_ros.profiles import ABOUT, PROFILES
 
 Value = bool | int | float | str
 
@@ -57,15 +56,6 @@ class Setting:
         if self.needed and value == "":
             raise InputError(f"parameter {self.name} must not be empty")
         return type(self.default)(value)
-
-
-#: Of both nodes, which need the same face model.
-PROFILE = Setting(
-    "profile",
-    "default",
-    f"what the road runs with, the same in both nodes. {ABOUT}",
-    tuple(PROFILES),
-)
 
 
 class Settings:

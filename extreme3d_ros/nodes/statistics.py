@@ -8,6 +8,9 @@ from collections import Counter, deque
 
 import numpy as np
 
+#: Seconds that the rate is taken over.
+_RATE_SECONDS = 5.0
+
 
 class Statistics:
     """Counts since the start, and times over the last hundred items; for several threads."""
@@ -19,10 +22,10 @@ class Statistics:
         self._ends: deque[float] = deque(maxlen=window)
         self._stages: dict[str, deque[float]] = {}
 
-    def count(self, what: str, number: int = 1) -> None:
-        """Adds to a count."""
+    def count(self, what: str) -> None:
+        """Adds one to a count."""
         with self._lock:
-            self._counts[what] += number
+            self._counts[what] += 1
 
     def __getitem__(self, what: str) -> int:
         with self._lock:
@@ -45,6 +48,3 @@ class Statistics:
                 median, p95 = np.percentile(self._latencies, [50, 95])
                 values |= {"latency_median_ms": float(median), "latency_p95_ms": float(p95)}
             return values | {f"{stage}_ms": float(np.median(times)) for stage, times in self._stages.items()}
-
-
-_RATE_SECONDS = 5.0

@@ -13,6 +13,8 @@ from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Crop, Foundation
 _PANEL = 400
 _CLAY = np.array([196.0, 205.0, 214.0])  # BGR
 _BACKGROUND = 32
+#: Where two lights come from, in the camera's frame; as long as they are strong.
+_LIGHTS = np.array([[-0.514, -0.441, -0.514], [0.317, -0.04, -0.317]])
 #: Degrees by which the head is turned for the view from the side.
 _SIDE = 60
 #: Model frame (y up, z out of the face) to a camera that looks at the face (y down, z forward).
@@ -50,7 +52,7 @@ def clay(
     """
     raster = rasterize(vertices, faces, camera)
     normals = normalized(raster.interpolate(faces, vertex_normals(vertices, faces)))
-    shade = sum(strength * np.clip(normals @ _unit(light), 0, None) for strength, light in _LIGHTS)
+    shade = np.clip(normals @ _LIGHTS.T, 0, None).sum(-1)
     return _before(_CLAY * (0.08 + shade[..., None]), raster.covered, behind)
 
 
@@ -74,13 +76,6 @@ def turned(
     posed = (vertices - centre) @ turn.T @ _FRONT.T + [0.0, 0.0, 0.9]
     focal, middle = side * 3.6, side / 2
     return posed, faces, Camera(np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]]), side, side)
-
-
-_LIGHTS = ((0.85, (-0.7, -0.6, -0.7)), (0.45, (0.8, -0.1, -0.8)))
-
-
-def _unit(vector) -> np.ndarray:
-    return np.asarray(vector) / np.linalg.norm(vector)
 
 
 def seen_side(R: np.ndarray) -> float:

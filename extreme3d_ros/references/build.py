@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from extreme3d_ros.records import VISIBLE, Crop, Foundation, Observation
-from extreme3d_ros.references.gallery import Gallery, unit_or_zero
+from extreme3d_ros.references.gallery import Gallery
+from extreme3d_ros.references.gallery_writer import unit_or_zero
 from extreme3d_ros.references.viewpoint import direction_of
 
 #: An object hides less than this of a reference, and the face is surer than this to be one.

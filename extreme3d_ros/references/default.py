@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from extreme3d_ros.errors import InputError, ModelFileError
+from extreme3d_ros.engines.onnx import read_network
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.folders import references_folder
 from extreme3d_ros.output.atomic import write_bytes
@@ -61,7 +62,6 @@ def network_of(gallery: Gallery) -> EmbeddingFeature | None:
         return None
     path = gallery.folder / NETWORK
     remedy = f"copy the network that the gallery was made with, {gallery.feature}, there"
-    # Asked first: to open a pipe would block.
     if not path.is_file():
         raise ModelFileError(f"there is no file {path}: {remedy}")
     feature = EmbeddingFeature(path)
@@ -71,12 +71,8 @@ def network_of(gallery: Gallery) -> EmbeddingFeature | None:
 
 
 def keep_network(network: Path, folder: Path) -> None:
-    """Copies a network's file into a gallery's folder, for `network_of`. Raises InputError."""
-    try:
-        data = network.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {network}: {error.strerror}") from error
-    write_bytes(folder / NETWORK, data)
+    """Copies a network's file into a gallery's folder, for `network_of`. Raises ModelFileError, InputError."""
+    write_bytes(folder / NETWORK, read_network(network))
 
 
 def _suiting(gallery: Gallery, face_model: str) -> Gallery:

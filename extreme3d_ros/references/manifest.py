@@ -11,10 +11,11 @@ import numpy as np
 
 from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.output.atomic import write_bytes
-from extreme3d_ros.untrusted.npz import BROKEN
 from extreme3d_ros.untrusted.regular_file import read_regular
 
 MANIFEST = "gallery.json"
+#: The height stored where nothing was seen.
+UNSEEN = -128
 _FORMAT = 1
 _LARGEST = 1 << 22
 #: Metres: a byte of such steps holds 25 mm, four times what ours holds, and no spikes.
@@ -48,7 +49,7 @@ class Manifest:
             return _parsed(json.loads(read_regular(folder / MANIFEST, _LARGEST)))
         except FileNotFoundError:
             raise ModelFileError(f"no gallery of references at {folder}: {_REMEDY}") from None
-        except BROKEN as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise unsound(folder, error) from None
 
     def write(self, folder: Path) -> None:
@@ -71,7 +72,7 @@ def unsound(folder: Path, error: Exception) -> ModelFileError:
 
 
 def _parsed(content: dict) -> Manifest:
-    """Raises one of BROKEN."""
+    """Raises ValueError, KeyError or TypeError."""
     if content["format"] != _FORMAT:
         raise ValueError(f"{MANIFEST} is of another format than {_FORMAT}")
     parts = tuple(Part(part["name"], part["count"]) for part in content["parts"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from extreme3d_ros.geometry.directions import yaw_and_pitch
 from extreme3d_ros.geometry.smoothing import rising
 
 #: Width of a bin of viewpoint, radians, and how many there are to either side of the frontal one: of yaw, of pitch.
@@ -113,9 +114,7 @@ def _is_elsewhere(before, now) -> bool:
 
 def _bin_of(direction) -> tuple[int, int]:
     """Yaw and pitch of a viewpoint in bins from the frontal one; the outermost take what lies beyond them."""
-    x, y, z = direction
-    turn = np.array([np.arctan2(x, z), np.arcsin(np.clip(y, -1, 1))])
-    yaw, pitch = np.clip(np.rint(turn / _BIN), -_TO_EACH_SIDE, _TO_EACH_SIDE)
+    yaw, pitch = np.clip(np.rint(yaw_and_pitch(direction) / _BIN), -_TO_EACH_SIDE, _TO_EACH_SIDE)
     return int(yaw), int(pitch)
 
 

@@ -15,8 +15,3 @@ def direction_of(foundation: Foundation) -> np.ndarray:
     """
     direction = foundation.to_model(np.zeros(3))
     return direction / np.linalg.norm(direction)
-
-
-def yaw_of(directions: np.ndarray) -> np.ndarray:
-    """Radians (...,) of directions (..., 3): 0 from the front, positive from the person's left."""
-    return np.arctan2(directions[..., 0], directions[..., 2])

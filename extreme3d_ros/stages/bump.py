@@ -78,8 +78,7 @@ class ShapeFromShading:
     def _refine(self, linear, normals, facing, pixel_size, skin, covered):
         smooth = cv2.GaussianBlur(linear, (0, 0), 0.6)
         brightness = smooth @ _GREY
-        some = np.flatnonzero(skin)[:: max(np.count_nonzero(skin) // 2000, 1)]
-        light = lighting.estimate(normals.reshape(-1, 3)[some], brightness.ravel()[some], np.ones(len(some)))
+        light = lighting.of_skin(normals, brightness, skin)
         shading = lighting.shade(normals, light)
         shading = np.maximum(shading, 0.15 * np.median(shading[skin]))
         # Albedo: what is left of brightness over shading once it is smoothed; the rest is detail.

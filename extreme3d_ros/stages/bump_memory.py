@@ -41,11 +41,7 @@ class BumpMemory:
         """unwrapping: may be shared by many memories."""
         self._unwrapping = unwrapping
         self._modes = unwrapping.model.expression_modes.reshape(len(unwrapping.model.expression_modes), -1)
-        self.forget()
-
-    def forget(self) -> None:
-        """Nothing of the person remains."""
-        size, vertices = self._unwrapping.size, len(self._unwrapping.model.mean)
+        size, vertices = unwrapping.size, len(unwrapping.model.mean)
         self._skin, self._weight = np.zeros((2, size, size), np.float32)
         self._usual, self._frames = np.zeros((vertices, 3), np.float32), np.zeros(vertices, np.float32)
 
@@ -68,8 +64,7 @@ class BumpMemory:
 def _trust(visible: np.ndarray) -> np.ndarray:
     """(H, W) float32: 0 where unseen, rising to 1 inside the visible skin."""
     trust, part = np.zeros(visible.shape, np.float32), box_of(visible)
-    if trust[part].size:
-        trust[part] = rising(visible[part], FADE)  # heights count less where the layers fade out
+    trust[part] = rising(visible[part], FADE)  # heights count less where the layers fade out
     return trust
 
 

@@ -13,8 +13,10 @@ from extreme3d_ros.records import CROP_SIZE, Crop, Face, Frame
 
 #: Left, top, right and bottom of the crop, from the centre of the 68 points' box, in halves of its longer side.
 _LEFT, _TOP, _RIGHT, _BOTTOM = 1.9255, 2.2591, 1.9423, 1.6087
-_PUBLISHED_SIZE = 500
-_MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
+#: Side of the published crop, pixels, and its rows or columns in ours.
+PUBLISHED_SIZE = 500
+_MARGIN = (CROP_SIZE - PUBLISHED_SIZE) // 2
+PUBLISHED = slice(_MARGIN, _MARGIN + PUBLISHED_SIZE)
 
 
 class FaceCrop:
@@ -37,7 +39,7 @@ def framing(points68: np.ndarray) -> np.ndarray:
     low, high = points68.min(0), points68.max(0)
     half = max(float((high - low).max()) / 2, 1.0)
     centre = (low + high) / 2
-    scale = (_LEFT + _RIGHT) * half / _PUBLISHED_SIZE
+    scale = (_LEFT + _RIGHT) * half / PUBLISHED_SIZE
     corner = centre - np.array([_LEFT, _TOP]) * half
     shift = corner + (0.5 - _MARGIN) * scale - 0.5
     return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]], [0.0, 0.0, 1.0]])

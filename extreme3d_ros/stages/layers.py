@@ -13,7 +13,7 @@ import numpy as np
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.geometry.box import box_of
-from extreme3d_ros.geometry.smoothing import rising, smooth_over
+from extreme3d_ros.geometry.smoothing import rising, smooth_over, smoothstep
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Layers, Surface
 from extreme3d_ros.stages.bump import ShapeFromShading
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK, BumpNetwork
@@ -115,9 +115,7 @@ def layered(bump: np.ndarray, labels: np.ndarray) -> Layers:
     """The bump (H, W) metres, faded out towards the ends of the visible skin; 0 elsewhere."""
     visible, faded = labels == VISIBLE, np.zeros(labels.shape, np.float32)
     part = box_of(visible)
-    if faded[part].size:
-        t = rising(visible[part], FADE)
-        faded[part] = bump[part] * (t * t * (3 - 2 * t))
+    faded[part] = bump[part] * smoothstep(rising(visible[part], FADE))
     return Layers(faded, _mask(labels), labels)
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from extreme3d_ros.geometry.sampling import some_of
+
+#: Rounds of reweighting, after which a light hardly changes any more.
+_ROUNDS = 4
+
 
 def basis(normals: np.ndarray) -> np.ndarray:
     """The nine second-order harmonics, unnormalised: (..., 3) unit normals to (..., 9)."""
@@ -33,22 +38,28 @@ def gradient(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
     )
 
 
-def estimate(normals: np.ndarray, intensities: np.ndarray, weights: np.ndarray, *, rounds: int = 4) -> np.ndarray:
+def of_skin(normals: np.ndarray, brightness: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """The light (9,), `estimate`d on some of the skin's pixels. normals: (H, W, 3); brightness: (H, W); skin: (H, W)
+    bool."""
+    some = some_of(skin)
+    return estimate(normals.reshape(-1, 3)[some], brightness.ravel()[some])
+
+
+def estimate(normals: np.ndarray, intensities: np.ndarray) -> np.ndarray:
     """The light (9,) that explains intensities (N,) of a surface of even albedo with normals (N, 3).
 
     Robust (Tukey's weights about the median deviation), and drawn softly towards plain ambient light, so that few or
     one-sided normals give a tame answer.
     """
     A = basis(normals).astype(np.float64)
-    level = np.average(intensities, weights=weights)
+    level = np.mean(intensities)
     # Second-order terms are small for real lights: they carry a stronger prior than the directional ones.
     prior = np.array([0, 1, 1, 1, 5, 5, 5, 5, 5]) * 2e-4 * len(A)
-    light = np.zeros(9)
-    robust = weights.astype(np.float64)
-    for _ in range(rounds):
+    light, robust = np.zeros(9), np.ones(len(A))
+    for _ in range(_ROUNDS):
         weighted = A * robust[:, None]
         light = np.linalg.solve(weighted.T @ A + np.diag(prior + 1e-9), weighted.T @ intensities)
         residual = np.abs(A @ light - intensities)
         limit = 4.685 * 1.4826 * max(np.median(residual), 1e-3 * level)
-        robust = weights * np.clip(1 - (residual / limit) ** 2, 0, None) ** 2
+        robust = np.clip(1 - (residual / limit) ** 2, 0, None) ** 2
     return light

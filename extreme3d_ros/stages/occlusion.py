@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.face_model.model import SKIN, FaceModel
+from extreme3d_ros.geometry.sampling import some_of
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Surface
 from extreme3d_ros.stages import lighting
 
@@ -49,7 +50,7 @@ class SkinSegmenter:
 
 def _disagreement(coordinates, skin, side) -> np.ndarray:
     """(H, W) bool: pixels of the visible side that disagree with the face's skin colour."""
-    centre, precision = _robust_gaussian(coordinates[skin][:: _every(skin)])
+    centre, precision = _robust_gaussian(coordinates.reshape(-1, 3)[some_of(skin)])
     whitened = (coordinates - centre) @ np.linalg.cholesky(precision)
     distance = whitened[..., 0] ** 2 + whitened[..., 1] ** 2 + whitened[..., 2] ** 2
     disagrees = (distance > _DISAGREES).astype(np.float32)
@@ -66,18 +67,12 @@ def skin_coordinates(image: np.ndarray, normals: np.ndarray, skin: np.ndarray) -
     """
     log = np.log(cv2.GaussianBlur(linear_light(image) + np.float32(0.004), (0, 0), 1.5))
     brightness = log.mean(2)
-    some = np.flatnonzero(skin)[:: _every(skin)]
-    light = lighting.estimate(normals.reshape(-1, 3)[some], np.exp(brightness.ravel()[some]), np.ones(len(some)))
+    light = lighting.of_skin(normals, np.exp(brightness), skin)
     shading = lighting.shade(normals, light)
     floor = 0.1 * max(np.median(shading[skin]), 1e-3)
     return np.stack(
         [log[..., 2] - log[..., 1], log[..., 0] - log[..., 1], brightness - np.log(np.maximum(shading, floor))], axis=-1
     )
-
-
-def _every(mask: np.ndarray, wanted: int = 2000) -> int:
-    """The stride at which about `wanted` samples of a mask's pixels remain."""
-    return max(np.count_nonzero(mask) // wanted, 1)
 
 
 def linear_light(image: np.ndarray) -> np.ndarray:

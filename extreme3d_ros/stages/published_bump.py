@@ -10,10 +10,8 @@ from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.engines.trial import answers
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.records import CROP_SIZE, Crop
+from extreme3d_ros.stages.crop import PUBLISHED, PUBLISHED_SIZE
 
-_PUBLISHED_SIZE = 500
-_MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
-_PUBLISHED = slice(_MARGIN, _MARGIN + _PUBLISHED_SIZE)
 _MAPS = ("mask", "bump")
 
 
@@ -23,7 +21,7 @@ class PublishedBump:
     def __init__(self, path: Path, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken or another network."""
         self._engine = engines(path)
-        image = np.zeros((1, _PUBLISHED_SIZE, _PUBLISHED_SIZE, 3), np.uint8)
+        image = np.zeros((1, PUBLISHED_SIZE, PUBLISHED_SIZE, 3), np.uint8)
         if not answers(self._engine, {"image": image}, dict.fromkeys(_MAPS, (1, CROP_SIZE, CROP_SIZE))):
             remedy = "make it with `extreme3d models import bump2018`"
             raise ModelFileError(f"{path} is no sound bump network of this package: {remedy}")
@@ -33,7 +31,7 @@ class PublishedBump:
 
         The network pads the published crop, which lies in the middle of ours, by what ours has around it.
         """
-        image = np.ascontiguousarray(crop.image[_PUBLISHED, _PUBLISHED])
+        image = np.ascontiguousarray(crop.image[PUBLISHED, PUBLISHED])
         maps = self._engine(image=image[None])
         mask, bump = (maps[name][0] for name in _MAPS)
         return mask, bump

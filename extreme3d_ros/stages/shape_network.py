@@ -10,13 +10,12 @@ import numpy as np
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.engines.trial import answers
 from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.records import CROP_SIZE, Crop
+from extreme3d_ros.records import Crop
+from extreme3d_ros.stages.crop import PUBLISHED
 
 #: Shape coefficients that the network gives.
 SHAPES = 99
 _SIZE = 224
-_PUBLISHED_SIZE = 500
-_MARGIN = (CROP_SIZE - _PUBLISHED_SIZE) // 2
 
 
 class ShapeNetwork:
@@ -47,6 +46,5 @@ def network_input(image: np.ndarray) -> np.ndarray:
     Averaged over areas: where 500 pixels become 224, interpolation between two would leave some unseen, and let noise
     and fine texture through that change from frame to frame.
     """
-    published = image[_MARGIN : _MARGIN + _PUBLISHED_SIZE, _MARGIN : _MARGIN + _PUBLISHED_SIZE]
-    small = cv2.resize(published, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image[PUBLISHED, PUBLISHED], (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32)

@@ -17,8 +17,9 @@ import numpy as np
 from extreme3d_ros.face_model.topology import Topology
 from extreme3d_ros.geometry.feather import feathered
 from extreme3d_ros.geometry.laplacian import Laplacian
-from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.normals import facing, vertex_normals
 from extreme3d_ros.geometry.sampling import bilinear
+from extreme3d_ros.geometry.smoothing import smoothstep
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, Crop, Foundation, Surface
 from extreme3d_ros.stages.occlusion import GRAZING
 
@@ -114,12 +115,10 @@ def confidence(
 
     base, normals: (N, 3) of the foundation, camera frame; pixels: (N, 2), where it projects on the crop.
     """
-    facing = -np.einsum("ni,ni->n", normals, base) / np.sqrt(np.einsum("ni,ni->n", base, base))
     at = _nearest(pixels, occlusion.shape)
     depth, label = surface.raster.depth[at], occlusion[at]
     visible = (base[:, 2] <= depth + _BEHIND) & (label != NOT_FACE) & (label != TURNED_AWAY) & np.isfinite(depth)
-    angle = np.clip((facing - GRAZING) / (_TRUSTED - GRAZING), 0, 1)
-    trust = visible * angle * angle * (3 - 2 * angle)
+    trust = visible * smoothstep(np.clip((facing(base, normals) - GRAZING) / (_TRUSTED - GRAZING), 0, 1))
     share = feathered(trust, topology.edges, _FEATHER)
     hidden = visible & (label == HIDDEN)
     return share, feathered(trust * ~hidden, topology.edges, _FEATHER) if hidden.any() else share

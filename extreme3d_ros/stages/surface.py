@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.geometry.normals import vertex_normals
+from extreme3d_ros.geometry.normals import facing, vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
 from extreme3d_ros.records import Crop, Foundation, Surface
 
@@ -24,8 +24,8 @@ class SurfaceRaster:
         vertices = foundation.vertices
         raster = rasterize(vertices, self._faces, crop.camera)
         normals = vertex_normals(vertices, self._faces)
-        facing = -np.einsum("vi,vi->v", normals, vertices) / np.sqrt(np.einsum("vi,vi->v", vertices, vertices))
-        return Surface(raster, *_interpolated(raster.triangle, raster.barycentric, self._faces, normals, facing))
+        cosines = facing(vertices, normals)
+        return Surface(raster, *_interpolated(raster.triangle, raster.barycentric, self._faces, normals, cosines))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

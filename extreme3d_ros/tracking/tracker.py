@@ -11,7 +11,6 @@ import random
 from string import ascii_lowercase
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from extreme3d_ros.records import Tracked
 from extreme3d_ros.stages.detection import Detection
@@ -93,8 +92,12 @@ class Tracker:
 
     def _owners(self, persons, sightings, looks, stamp) -> list[tuple[int, Person]]:
         """(n, the person whom the n-th sighting is of), the surest first; without those that are no known one's."""
+        if not persons or not sightings:
+            return []
+        # Imported here: it takes 0.1 s, and in the first frame nobody is known.
+        from scipy.optimize import linear_sum_assignment
+
         claims = np.array([[p.claim(s, look, stamp) for s, look in zip(sightings, looks)] for p in persons])
-        claims = claims.reshape(len(persons), len(sightings))
         rows, columns = linear_sum_assignment(np.minimum(claims, _NEVER))
         pairs = sorted(zip(rows, columns), key=lambda pair: claims[pair])
         return [(int(n), persons[row]) for row, n in pairs if np.isfinite(claims[row, n])]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.errors import one_line, reason
-from extreme3d_ros.untrusted.npz import BROKEN, LARGEST, read_npz
+from extreme3d_ros.untrusted.npz import LARGEST, read_npz
 
 #: Wall time that the process may take, seconds: reading 200 MB takes about 1 s.
 PATIENCE = 120.0
@@ -33,7 +33,7 @@ def read_confined(module: str, *arguments: str, patience: float = PATIENCE) -> d
         _run([sys.executable, "-m", module, *arguments, str(target)], patience)
         try:
             return read_npz(target)
-        except BROKEN as error:
+        except (OSError, ValueError) as error:
             raise Unread(f"its numbers did not come through: {reason(error)}") from None
 
 

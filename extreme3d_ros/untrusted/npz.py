@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from extreme3d_ros.errors import reason
 from extreme3d_ros.untrusted.regular_file import regular
 
 #: What a file's arrays may take together, bytes, and how many numbers one of them may hold: a model of 100,000 vertices
 #: and 250 modes.
 LARGEST, MOST_NUMBERS = 1 << 30, 75_000_000
-#: All that zipfile and numpy raise for a broken archive.
+#: All that zipfile and numpy raise for a broken archive or array.
 BROKEN = (
     *(OSError, ValueError, TypeError, EOFError, KeyError, OverflowError, MemoryError, NotImplementedError),
     *(RuntimeError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
@@ -26,12 +27,19 @@ _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive, of numbers or of text. Raises one of BROKEN; sizes are checked before anything is
-    allocated."""
-    with zipfile.ZipFile(regular(path)) as archive:
-        if sum(info.file_size for info in archive.infolist()) > LARGEST:
-            raise ValueError(f"it unpacks to more than {LARGEST >> 20} MB")
-        return {info.filename.removesuffix(".npy"): _read(archive, info) for info in archive.infolist()}
+    """All arrays of an archive, of numbers or of text; sizes are checked before anything is allocated.
+
+    Raises OSError; ValueError, which says why, where it is no such archive.
+    """
+    try:
+        with zipfile.ZipFile(regular(path)) as archive:
+            if sum(info.file_size for info in archive.infolist()) > LARGEST:
+                raise ValueError(f"it unpacks to more than {LARGEST >> 20} MB")
+            return {info.filename.removesuffix(".npy"): _read(archive, info) for info in archive.infolist()}
+    except OSError:
+        raise
+    except BROKEN as error:
+        raise ValueError(reason(error)) from error
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 
@@ -17,7 +18,6 @@ def regular(path: Path) -> Path:
 def read_regular(path: Path, most: int) -> bytes:
     """All of a file. Raises OSError, also where it is no file or has more than `most` bytes."""
     with open(regular(path), "rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"{path.name} has more than {most} bytes", str(path))
-    return data
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"{path.name} has more than {most} bytes", str(path))
+        return file.read()

@@ -8,11 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.augmentation import recoloured, torn_off
+from training.batches import SampleBatches
 from training.bump.renders import COVERED, MASK, NORMAL_UNIT, OBJECT, PLACE_UNIT
-from training.foundation.batches import recoloured, torn_off
 
-#: Files of renders that are kept out of training, to measure on.
-_HELD_OUT_FILES = 3
 #: Arrays that the network takes.
 INPUTS = 3
 
@@ -31,11 +30,6 @@ class Samples:
         return len(self.window)
 
 
-def load_split(files: list[Path]) -> tuple[Samples, Samples]:
-    """Samples to train on and samples to measure on: the last files'."""
-    return load(files[:-_HELD_OUT_FILES]), load(files[-_HELD_OUT_FILES:])
-
-
 def load(files: list[Path]) -> Samples:
     """The samples of renders' files."""
     names = Samples.__dataclass_fields__
@@ -46,33 +40,21 @@ def load(files: list[Path]) -> Samples:
     return Samples(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-class Batches:
+class Batches(SampleBatches):
     """Samples as the network takes them: windows (N, H, W, 3) uint8, normals (N, H, W, 3) and place (N, H, W, 2)
     float32; and what it should say: bump (N, H, W) mm, NaN where it isn't known, and labels (N, H, W) uint8."""
 
     def __init__(self, samples: Samples):
         self._samples = samples
 
-    def plain(self, rows) -> tuple[np.ndarray, ...]:
-        """As the runtime has them."""
-        return self._stacked(self._view(row) for row in rows)
-
-    def varied(self, rows, rng) -> tuple[np.ndarray, ...]:
-        """Changed at random."""
-        return self._stacked(self._varied(row, rng) for row in rows)
-
-    @staticmethod
-    def _stacked(views):
-        return tuple(np.stack(part) for part in zip(*views, strict=True))
-
-    def _view(self, row):
+    def _plain(self, row):
         of = self._samples
         normals = of.normals[row].astype(np.float32) / NORMAL_UNIT
         place = of.place[row].astype(np.float32) / PLACE_UNIT
         return of.window[row], normals, place, of.bump[row].astype(np.float32), of.labels[row]
 
     def _varied(self, row, rng):
-        window, normals, place, bump, labels = self._view(row)
+        window, normals, place, bump, labels = self._plain(row)
         if rng.random() < 0.2:
             window, labels = self._covered(window, labels, rng)
         window = recoloured(window, rng)

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from extreme3d_ros.networks.bump import HIGHEST
 from training.bump.renders import SIZE
-from training.foundation.export import write_onnx
+from training.onnx_file import write_onnx
 
 NAMES = ("mask", "bump", "occlusion")
-
-
 #: How far ONNX Runtime's answer may be off: chances, and parts of the highest bump.
 _TOLERANCE = 1e-3
 

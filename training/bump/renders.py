@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -15,20 +14,19 @@ from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.surface import SurfaceRaster
-from training import kept_files
 from training.bump.truth import Truth, truth_of
+from training.detected import UprightDetection
 from training.faces.generator import FaceGenerator, Wish
 from training.faces.occluders import KINDS
-from training.foundation.renders import UprightDetection
 
 SIZE = 256
 #: Numbers that stand for 1 in the stored normals and places.
 NORMAL_UNIT, PLACE_UNIT = 127, 100
 #: Bits of the stored labels.
 MASK, OBJECT, COVERED = 1, 2, 4
-#: Detections whose middle lies farther from the face's than this, in its size, found something else.
-_ELSEWHERE = 0.3
-_IN_A_FILE = 100
+#: Sizes of the face by which a detection's middle may be off: farther away it found something else.
+_STRAY = 0.3
+IN_A_FILE = 100
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,14 @@ class Observer:
         """None where the face isn't found."""
         made = self._generator(seed, wish)
         truth = self.model.landmarks468.on(self.model.faces, made.vertices.astype(np.float64))
-        points = made.camera.project(truth)
-        size = np.ptp(points, axis=0).max()
-        faces = self._detection(made.image)
-        faces = [f for f in faces if np.linalg.norm(f.points.mean(0) - points.mean(0)) < _ELSEWHERE * size]
-        if not faces:
+        face = self._detection.head(made, truth, _STRAY)
+        if face is None:
             return None
         # Half of the users don't know their camera.
         frame = Frame(made.image, made.camera if seed % 2 else Camera.assumed(made.camera.width, made.camera.height))
-        crop = self._crop(frame, faces[0])
+        crop = self._crop(frame, face)
         try:
-            foundation = self._fit(frame, faces[0], crop)[0]
+            foundation = self._fit(frame, face, crop)[0]
         except ValueError:
             return None
         surface = self._raster(foundation, crop)
@@ -110,12 +105,8 @@ def _observer() -> tuple[Observer, WindowMaker]:
     return observer, WindowMaker(observer.model, SIZE)
 
 
-def _row(seed: int) -> dict[str, np.ndarray] | None:
+def sample(seed: int) -> dict[str, np.ndarray] | None:
+    """That of a seed; None where the face isn't found."""
     observe, maker = _observer()
     seen = observe(seed, wish_of(seed))
     return row_of(seen, maker) if seen else None
-
-
-def make(folder: Path, first: int, count: int, processes: int):
-    """Files of the seeds first, first + 1, ... (those already there are kept); yields each as it is done."""
-    return kept_files.make(folder, first, count, _IN_A_FILE, processes, _row)

@@ -10,7 +10,8 @@ from torch import nn
 
 from extreme3d_ros.networks.bump import BumpNetwork
 from training import loop
-from training.bump.batches import INPUTS, Batches, bits, load_split
+from training.batches import split
+from training.bump.batches import INPUTS, Batches, bits, load
 from training.bump.loss import BumpLoss
 from training.loop import Plan
 
@@ -24,7 +25,7 @@ def train(plan: Plan, width: float, files: list[Path], start: Path | None = None
     network = BumpNetwork(width)
     if start:
         loop.take_over(network, start)
-    samples, held_out = load_split(files)
+    samples, held_out = map(load, split(files))
     measured = Batches(held_out)
 
     def figures(network):

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.files import save_face_model
+from extreme3d_ros.face_model.half_layout import save_half
 from extreme3d_ros.face_model.model import DEFAULT_MODEL
 from training.face_model.build import build
 from training.face_model.evaluate import evaluate
-from training.face_model.ict import load_ict
+from training.face_model.ict import ICT_FOLDER, load_ict
 from training.face_model.landmarks import embed468, noise468, sightings
 from training.face_model.regions import label
 from training.face_model.report import write_report
-
-ICT_FOLDER = Path(__file__).parents[2] / "../shared/data/ict_facekit"
 
 
 def main():
@@ -40,7 +38,7 @@ def main():
     noise = noise468(made, embedding, twins, fresh)
     model = replace(made.model, landmarks468=embedding, landmark_noise=noise)
     model = replace(model, regions=label(model, made.topology))
-    save_face_model(arguments.out, midline=made.topology.midline, signs=made.signs, model=model)
+    save_half(arguments.out, midline=made.topology.midline, signs=made.signs, model=model)
     figures = evaluate(made, arguments.out, inside)
     write_report(arguments.out.with_suffix(".md"), figures)
     print(figures)

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from extreme3d_ros.geometry.subdivision import half_edges
+
+ICT_FOLDER = Path(__file__).parents[2] / "../shared/data/ict_facekit"
 #: ICT's first vertices are the skin of the head; the rest is neck, mouth, teeth, eyes (shared/data/README.md).
 SKIN_VERTICES = 9409
 #: First vertex and end of the two eyeballs, and where within one eyeball the iris begins.
@@ -91,8 +94,7 @@ def nostril_distance(uv: np.ndarray) -> np.ndarray:
 
 def boundary_loops(triangles: np.ndarray) -> list[np.ndarray]:
     """Boundary loops of a manifold mesh (T, 3): vertices in the direction of the triangles' own edges."""
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    directed = set(map(tuple, edges.tolist()))
+    directed = set(map(tuple, half_edges(triangles).tolist()))
     follow = {i: j for i, j in directed if (j, i) not in directed}
     loops = []
     while follow:

@@ -8,6 +8,7 @@ from numba import njit
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import Delaunay, cKDTree
 
+from extreme3d_ros.geometry.subdivision import half_edges
 from training.face_model.ict import boundary_loops
 
 
@@ -47,7 +48,7 @@ def unfold(points: np.ndarray, triangles: np.ndarray, midline: np.ndarray, rings
     midline: vertices that only move along u = 0; the other boundary vertices stay. The patch replaced has as few rings
     of triangles as will do.
     """
-    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    pairs = half_edges(triangles)
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     adjacency = (sp.csr_matrix((np.ones(len(pairs)), pairs.T), (len(points), len(points))) > 0).astype(float)
     laplacian = (sp.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency).tocsr()
@@ -179,7 +180,7 @@ def flip_edges(triangles, vertices, points, passes: int = 40) -> np.ndarray:
     """
     triangles = triangles.copy()
     for _ in range(passes):
-        edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+        edges = np.sort(half_edges(triangles), axis=1)
         order = np.lexsort((edges[:, 1], edges[:, 0]))
         same = (edges[order][1:] == edges[order][:-1]).all(1)
         first, second = order[:-1][same], order[1:][same]

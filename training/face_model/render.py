@@ -43,13 +43,18 @@ class View:
         return vertices @ self.R.T + self.t
 
 
+def head_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
+    """R (3, 3) of a `View` of a head turned by these degrees: first by its yaw, then its pitch (positive: down), then
+    its roll (positive: clockwise in the picture)."""
+    turns = [cv2.Rodrigues(np.radians(v))[0] for v in ([0.0, 0.0, roll], [pitch, 0.0, 0.0], [0.0, yaw, 0.0])]
+    return turns[0] @ np.diag([1.0, -1.0, -1.0]) @ turns[1] @ turns[2]
+
+
 def sample_view(rng, yaw: float, pitch: float) -> View:
     """A camera in front of the head; yaw and pitch in degrees, with a random roll, distance and focal length."""
     focal = rng.uniform(1.0, 1.8) * SIZE
     camera = Camera(np.array([[focal, 0, (SIZE - 1) / 2], [0, focal, (SIZE - 1) / 2], [0, 0, 1.0]]), SIZE, SIZE)
-    turn = cv2.Rodrigues(np.radians([0.0, 0.0, rng.normal(0.0, 4.0)]))[0]
-    R = turn @ np.diag([1.0, -1.0, -1.0])
-    R = R @ cv2.Rodrigues(np.radians([pitch, 0.0, 0.0]))[0] @ cv2.Rodrigues(np.radians([0.0, yaw, 0.0]))[0]
+    R = head_rotation(yaw, pitch, rng.normal(0.0, 4.0))
     # The face's height of 20 cm takes about half of the picture.
     distance = focal * 0.20 / (SIZE * rng.uniform(0.42, 0.60))
     shift = rng.normal(0.0, 0.01, 2)

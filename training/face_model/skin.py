@@ -14,7 +14,7 @@ from training.face_model.membranes import span
 
 #: The outline in ICT's uv square between hair line and chin, in front of the ears: a superellipse, its upper half (with
 #: the temples) squarer than its lower one.
-OUTLINE_CENTRE, OUTLINE_RADII, OUTLINE_POWERS = np.array([0.5, 0.572]), np.array([0.377, 0.355]), (3.4, 2.9)
+_CENTRE, _RADII, _POWERS = np.array([0.5, 0.572]), np.array([0.377, 0.355]), (3.4, 2.9)
 #: The inner lips' opening in ICT's uv square.
 MOUTH_UV, MOUTH_REACH = np.array([0.5, 0.43068]), np.array([0.06, 0.0112])
 #: Spacing of the vertices in metres: near eyes, nose and lips; at the outline; and where one becomes the other.
@@ -23,13 +23,17 @@ MEMBRANE_SPACING = 1.7e-3
 SEED = 20180618
 
 
+def within_outline(uv: np.ndarray) -> np.ndarray:
+    """(P,): 0 at the outline's centre, 1 on it, of places (P, 2) of ICT's uv square."""
+    power = np.where(uv[:, 1:] > _CENTRE[1], *_POWERS)
+    return (np.abs((uv - _CENTRE) / _RADII) ** power).sum(1)
+
+
 class HalfFace:
     """The left half of the face area: ICT's triangles, flattened, and points on them."""
 
     def __init__(self, ict: Ict):
-        upper = ict.uv[:, 1:] > OUTLINE_CENTRE[1]
-        q = np.abs((ict.uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** np.where(upper, *OUTLINE_POWERS)
-        inside = q.sum(1) < 1.0
+        inside = within_outline(ict.uv) < 1.0
         triangles = ict.skin_triangles
         triangles = triangles[(ict.uv[triangles, 0] >= 0.5 - 1e-6).all(1)]
         near = np.zeros(SKIN_VERTICES, bool)
@@ -140,8 +144,8 @@ def _chains(half: HalfFace, spacing):
     """Chains of fixed points (P, 2) in the plane: outline (top to bottom), midline above and below, eye, inner lip."""
     angle = np.linspace(np.pi / 2, -np.pi / 2, 2001)
     unit = np.column_stack([np.cos(angle), np.sin(angle)])
-    unit = np.sign(unit) * np.abs(unit) ** (2.0 / np.where(angle[:, None] > 0, *OUTLINE_POWERS))
-    outline = half.from_uv(OUTLINE_CENTRE + np.maximum(unit, [0.0, -1.0]) * OUTLINE_RADII)
+    unit = np.sign(unit) * np.abs(unit) ** (2.0 / np.where(angle[:, None] > 0, *_POWERS))
+    outline = half.from_uv(_CENTRE + np.maximum(unit, [0.0, -1.0]) * _RADII)
     outline[[0, -1], 0] = 0.0
     eye, lip = half.plane[half.eye_loop], half.plane[half.lip_loop]
     middle = half.plane[half.midline]

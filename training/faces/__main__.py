@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.face_model.ict import ICT_FOLDER
 from training.faces.generator import FaceGenerator, Wish
-from training.faces.head import ICT_FOLDER
 
 
 def main():

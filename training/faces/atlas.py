@@ -9,7 +9,7 @@ from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.raster import rasterize
 from training.face_model.ict import SKIN_VERTICES, Ict, nostril_distance
 from training.face_model.render import HeadPainter, soft_inside
-from training.face_model.skin import OUTLINE_CENTRE, OUTLINE_POWERS, OUTLINE_RADII
+from training.face_model.skin import within_outline
 
 SIZE = 512
 #: The channels. Distances in metres on the neutral head, but NOSTRIL and FACE in units of the uv square.
@@ -34,8 +34,7 @@ class Atlas:
         line = np.interp(np.abs(place[:, 0]), *_BEARD_LINE.T)
         fields[:, BEARD] = np.clip((line - place[:, 1]) / 0.012 + 0.3, 0, 1) * (place[:, 1] > -0.095)
         fields[:, BEARD] *= np.clip((place[:, 2] - 0.02) / 0.02, 0, 1) * (1 - fields[:, LIP])
-        power = np.where(uv[:, 1] > OUTLINE_CENTRE[1], *OUTLINE_POWERS)[:, None]
-        fields[:, FACE] = (np.abs((uv - OUTLINE_CENTRE) / OUTLINE_RADII) ** power).sum(1)
+        fields[:, FACE] = within_outline(uv)
         self.fields = fields.reshape(SIZE, SIZE, 8)
 
     def at(self, uv: np.ndarray) -> np.ndarray:

@@ -11,13 +11,13 @@ import numpy as np
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
-from training.face_model.ict import SKIN_VERTICES
+from training.face_model.ict import ICT_FOLDER, SKIN_VERTICES
 from training.face_model.render import HeadPainter, View
 from training.faces import light as lighting
 from training.faces.atlas import look_up
 from training.faces.detail import FaceDetail, bumped
 from training.faces.hair import sample_hair
-from training.faces.head import ICT_FOLDER, Heads, Shape, sample_shape, sample_view
+from training.faces.head import Heads, Shape, sample_shape, sample_view
 from training.faces.occluders import occlude, place_of
 from training.faces.scene import background
 from training.faces.sensor import as_photographed

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import scipy.sparse as sp
 
@@ -15,12 +14,11 @@ from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.alignment import similarity
 from training.face_model.activations import sample_activations
 from training.face_model.build import alignment_weights
-from training.face_model.ict import Ict, load_ict
+from training.face_model.ict import ICT_FOLDER, Ict, load_ict
 from training.face_model.modes import Carried, carry, expression_offsets
-from training.face_model.render import View
+from training.face_model.render import View, head_rotation
 from training.face_model.topology import Topology, build_topology
 
-ICT_FOLDER = Path(__file__).parents[2] / "../shared/data/ict_facekit"
 _CACHE = Path(__file__).parents[2] / "build" / "faces_topology.npz"
 _ARRAYS = ("bulge", "faces", "mirror", "midline", "eye", "mouth")
 
@@ -77,9 +75,7 @@ def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: floa
     height, width = size
     focal = np.exp(rng.uniform(np.log(0.9), np.log(2.4))) * max(size)
     K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
-    # The same composition as training.face_model.render.sample_view: roll, then pitch, then yaw, all about the head.
-    turns = [cv2.Rodrigues(np.radians(v))[0] for v in ([0.0, 0.0, roll], [pitch, 0.0, 0.0], [0.0, yaw, 0.0])]
-    R = turns[0] @ np.diag([1.0, -1.0, -1.0]) @ turns[1] @ turns[2]
+    R = head_rotation(yaw, pitch, roll)
     share = rng.uniform(*near)  # of the picture's shorter side, for the 20 cm of a face
     distance = focal * 0.20 / (min(size) * share)
     # The face may stand anywhere that keeps it in the picture.

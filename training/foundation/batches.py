@@ -14,10 +14,10 @@ from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.stages.detection.region import Region
 from extreme3d_ros.stages.foundation_network import trusted
 from extreme3d_ros.stages.window import window_about
+from training.augmentation import recoloured, torn_off
+from training.batches import SampleBatches
 from training.foundation.renders import KEPT_SIZE
 
-#: Files of renders that are kept out of training, to measure on.
-_HELD_OUT_FILES = 3
 #: Share of the face above which it counts as hidden, and below which as clear.
 _HIDDEN, _CLEAR = 0.2, 0.02
 
@@ -43,11 +43,6 @@ class Samples:
     def kinds(self) -> dict[str, np.ndarray]:
         """(S,) bool of faces that nothing hides, and of those that something does."""
         return {"clear": self.share < _CLEAR, "hidden": self.share > _HIDDEN}
-
-
-def load_split(files: list[Path]) -> tuple[Samples, Samples]:
-    """Samples to train on and samples to measure on: the last files'."""
-    return load(files[:-_HELD_OUT_FILES]), load(files[-_HELD_OUT_FILES:])
 
 
 def load(files: list[Path]) -> Samples:
@@ -102,7 +97,7 @@ def sure(samples: Samples) -> np.ndarray:
     return np.where(samples.share < _CLEAR, trusted(samples.R), 0.0)
 
 
-class Batches:
+class Batches(SampleBatches):
     """Random views of samples, as the network takes them: windows (N, size, size, 3), residuals (N, 468, 2), rotations
     (N, 3, 3), and what it should say: errors of the detected points (N, 468, 2), the part of them that it is to undo,
     and coefficients (N, K)."""
@@ -112,17 +107,8 @@ class Batches:
         self._sure = sure(samples)
         self._mean_points = model.landmarks468.on(model.faces, model.mean).astype(np.float64)
 
-    def plain(self, rows) -> tuple[np.ndarray, ...]:
-        """As the runtime has them."""
-        return self._stacked(self._view(row, self._samples.detected[row], self._samples.K[row]) for row in rows)
-
-    def varied(self, rows, rng) -> tuple[np.ndarray, ...]:
-        """Changed at random."""
-        return self._stacked(self._varied(row, rng) for row in rows)
-
-    @staticmethod
-    def _stacked(views):
-        return tuple(np.stack(part) for part in zip(*views, strict=True))
+    def _plain(self, row):
+        return self._view(row, self._samples.detected[row], self._samples.K[row])
 
     def _varied(self, row, rng):
         detected, K = self._samples.detected[row], self._samples.K[row]
@@ -165,17 +151,6 @@ class Batches:
         return np.where(torn_off(self._size, rng)[..., None], other, window)
 
 
-def torn_off(size: int, rng) -> np.ndarray:
-    """(size, size) bool: a star-shaped scrap somewhere about the middle."""
-    corners = rng.integers(3, 9)
-    angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    reach = rng.uniform(0.08, 0.3) * size * rng.uniform(0.5, 1.3, corners)
-    points = rng.uniform(0.15, 0.85, 2) * size + reach[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
-    scrap = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(scrap, [np.rint(points).astype(np.int32)], 1)
-    return scrap > 0
-
-
 def _misplaced(points, rng):
     """Detected points (468, 2) in the kept window's pixels, as a whole elsewhere, larger and turned, and each a little
     off."""
@@ -184,23 +159,3 @@ def _misplaced(points, rng):
     middle = points.mean(0)
     moved = (points - middle) @ rotation.T + middle + rng.normal(0, 0.004 * KEPT_SIZE, 2)
     return moved + rng.normal(0, 0.001 * KEPT_SIZE, points.shape)
-
-
-def recoloured(window, rng):
-    """Other exposure, white balance and contrast; grey, blurred, coarse or noisy at times."""
-    gain = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.1, 3))
-    table = np.clip(np.linspace(0, 1, 256)[:, None] * gain, 0, 1) ** np.exp(rng.normal(0, 0.25))
-    table = np.clip((table - 0.5) * np.exp(rng.normal(0, 0.15)) + 0.5 + rng.normal(0, 0.05), 0, 1)
-    window = cv2.LUT(window, (table * 255).astype(np.uint8)[None])
-    kind = rng.random()
-    if kind < 0.15:
-        window = cv2.cvtColor(cv2.cvtColor(window, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    elif kind < 0.3:
-        window = cv2.GaussianBlur(window, (0, 0), rng.uniform(0.4, 1.8))
-    elif kind < 0.4:
-        side = int(len(window) * rng.uniform(0.3, 0.8))
-        window = cv2.resize(cv2.resize(window, (side, side), interpolation=cv2.INTER_AREA), window.shape[:2])
-    elif kind < 0.55:
-        noise = rng.normal(0, rng.uniform(2, 14), window.shape)
-        window = np.clip(window + noise, 0, 255).astype(np.uint8)
-    return window

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid
 from extreme3d_ros.stages.window import window_about
-from training import kept_files
+from training.detected import UprightDetection
 from training.faces.generator import FaceGenerator, Rendered, Wish
 
 #: Side of the kept windows, in pixels and in sides of the network's window: room to shift and turn it in training.
 KEPT_SIZE, KEPT_SIDE = 160, 1.25
 _PICTURE = (288, 288)
-_IN_A_FILE = 500
-#: Detections whose middle lies farther from the face's than this, in its size, found something else.
-_ELSEWHERE = 0.6
+IN_A_FILE = 500
+#: Sizes of the face by which a detection's middle may be off: farther away it found something else.
+_STRAY = 0.6
 
 
 class Coefficients:
@@ -38,13 +36,6 @@ class Coefficients:
         return np.concatenate([inv @ (base @ off) for inv, base, off in zip(self._inverse, self._bases, offsets)])
 
 
-class UprightDetection(Detection):
-    """Without the long search in turned images: heads stand upright here."""
-
-    def _turned(self, image, doubtful):
-        return [next(iter(super()._turned(image, doubtful)))]
-
-
 class Observer:
     """Renders, detects and cuts out."""
 
@@ -60,25 +51,22 @@ class Observer:
         coefficients (S + E,); share: hidden part; score: the detection's."""
         made = self._generator(seed, _wish(seed))
         truth = self._model.landmarks468.on(self._model.faces, made.vertices.astype(np.float64))
-        seen = made.camera.project(truth)
-        size = np.ptp(seen, axis=0).max()
-        faces = self._detection(made.image)
-        faces = [f for f in faces if np.linalg.norm(f.points.mean(0) - seen.mean(0)) < _ELSEWHERE * size]
-        if not faces:
+        face = self._detection.head(made, truth, _STRAY)
+        if face is None:
             return None
-        region = window_about(faces[0].points, made.camera, self._mean_points).region
+        region = window_about(face.points, made.camera, self._mean_points).region
         kept = replace(region, side=region.side * KEPT_SIDE)
         return {
             "window": Pyramid(made.image).patch(kept, KEPT_SIZE),
             "to_image": kept.to_image(1),
-            "points": faces[0].points.astype(np.float32),
+            "points": face.points.astype(np.float32),
             "truth": truth.astype(np.float32),
             "R": made.R,
             "t": made.t,
             "K": made.camera.K,
             "coefficients": self._coefficients(made).astype(np.float32),
             "share": np.float32(made.share),
-            "score": np.float32(faces[0].score),
+            "score": np.float32(face.score),
         }
 
 
@@ -95,10 +83,6 @@ def _observer() -> Observer:
     return Observer()
 
 
-def _row(seed: int) -> dict[str, np.ndarray] | None:
+def sample(seed: int) -> dict[str, np.ndarray] | None:
+    """That of a seed."""
     return _observer()(seed)
-
-
-def make(folder: Path, first: int, count: int, processes: int):
-    """Files of the seeds first, first + 1, ... (those already there are kept); yields each as it is done."""
-    return kept_files.make(folder, first, count, _IN_A_FILE, processes, _row)

@@ -11,7 +11,8 @@ from torch import nn
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.networks.foundation import FoundationNetwork
 from training import loop
-from training.foundation.batches import Batches, load_split
+from training.batches import split
+from training.foundation.batches import Batches, load
 from training.foundation.evaluate import INPUTS, evaluate
 from training.foundation.loss import FoundationLoss
 from training.loop import Plan
@@ -25,7 +26,7 @@ def train(plan: Plan, backbone: str, size: int, model: FaceModel, files: list[Pa
     networks/foundation.py; size: of its window, pixels."""
     torch.manual_seed(0)
     coefficients = len(model.shape_modes) + len(model.expression_modes)
-    samples, held_out = load_split(files)
+    samples, held_out = map(load, split(files))
     network = FoundationNetwork(backbone, coefficients).to(plan.device)
     batches, measured = Batches(samples, model, size), Batches(held_out, model, size)
     residuals = batches.varied(range(min(len(samples), _LOOKED_AT)), np.random.default_rng(2))[1]

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from extreme3d_ros.face_model.model import FaceModel
 from training import loop
-from training.foundation.batches import Samples, load_split
-from training.foundation.export import write_onnx
+from training.batches import split
+from training.foundation.batches import Samples, load
+from training.onnx_file import write_onnx
 from training.paper.batches import PictureBatches
 from training.paper.lessons import Lesson
 
@@ -26,7 +27,7 @@ def train(
 ) -> tuple[nn.Module, dict]:
     """The network (its weights averaged over the last steps) and its figures on held-out renders."""
     torch.manual_seed(0)
-    samples, held_out = load_split(files)
+    samples, held_out = map(load, split(files))
     batches, measured = (PictureBatches(some, model, lesson.size, lesson.truth) for some in (samples, held_out))
     images, truths = batches.varied(range(min(len(samples), _LOOKED_AT)), np.random.default_rng(2))
     network, mean = lesson.network(backbone, images, truths), torch.from_numpy(truths.mean(0))

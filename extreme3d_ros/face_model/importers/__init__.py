@@ -45,5 +45,7 @@ def _telling(kind: str, path: Path | str) -> Iterator[None]:
             yield
     except FileNotFoundError as error:
         raise ModelFileError(f"no {error.filename or path}: give {wanted}") from None
-    except (OSError, BrokenSource, np.linalg.LinAlgError) as error:
+    except OSError as error:
+        raise ModelFileError(f"{error.filename or path} cannot be read ({reason(error)}): give {wanted}") from None
+    except (BrokenSource, np.linalg.LinAlgError) as error:
         raise ModelFileError(f"{path} cannot be imported as {kind} ({reason(error)}): give {wanted}") from None

@@ -16,7 +16,7 @@ from extreme3d_ros.errors import reason
 from extreme3d_ros.face_model.importers.obj import read_obj
 from extreme3d_ros.face_model.importers.source import MOST_MODES, UNKNOWN, BrokenSource, Source
 from extreme3d_ros.face_model.importers.symmetry import symmetrical
-from extreme3d_ros.untrusted.npz import BROKEN, read_npz
+from extreme3d_ros.untrusted.npz import read_npz
 
 _FACE_VERTICES = 9409
 _NEUTRAL = "generic_neutral_mesh.obj"
@@ -67,9 +67,7 @@ def _read_npz(path) -> _Kit:
     try:
         arrays = read_npz(path)
         kit = _Kit(*(arrays[key] for key in ("neutral", "identity", "expressions", "faces", "landmarks68")))
-    except FileNotFoundError:
-        raise
-    except BROKEN as error:
+    except (KeyError, ValueError) as error:
         raise BrokenSource(f"broken npz: {reason(error)}") from None
     N = len(kit.neutral) if kit.neutral.ndim else 0
     for name, shape in {"neutral": (N, 3), "identity": (..., N, 3), "expressions": (..., N, 3)}.items():

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError
-from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
+from extreme3d_ros.networks.importers.onnx_file import (
+    announce,
+    export,
+    few,
+    origin,
+    require_close,
+    require_packages,
+    run,
+    telling,
+)
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, read_state
 
 if TYPE_CHECKING:
@@ -23,6 +31,11 @@ CHECKPOINT = "ckpt_109_grad.pth.tar"
 #: How far ONNX Runtime's maps may lie from PyTorch's, as a part of 1 (mask) or of the highest bump.
 TOLERANCE = 1e-3
 
+_INPUT = "image (1, 500, 500, 3) uint8: the published face crop, BGR"
+_OUTPUT = (
+    "mask (1, 512, 512) float32 0..1 and bump (1, 512, 512) float32 metres, positive towards the camera; image pixel "
+    "(x, y) is map pixel (x + 6, y + 6)"
+)
 _GENERATOR = "Gnet."
 _PARTS = ("weight", "bias")
 #: By their names in the file: weight and bias of each layer.
@@ -36,16 +49,11 @@ def import_bump2018(path: Path | str, make: Callable[[], EncoderDecoder] | None 
     """
     path = Path(path)
     weights = path / CHECKPOINT if path.is_dir() else path
-    wanted = f"give the CVPR 2018 release's {CHECKPOINT}"
-    try:
+    with telling("bump2018", weights, f"the CVPR 2018 release's {CHECKPOINT}, or its folder"):
         digest = announce(weights)
         require_packages()
         network = _network(read_state(weights), make)
-        return _checked(network, _onnx(network, _origin(weights, digest)))
-    except FileNotFoundError as error:
-        raise ModelFileError(f"no {error.filename}: {wanted}, or its folder") from None
-    except (OSError, BrokenCheckpoint) as error:
-        raise ModelFileError(f"{weights} cannot be imported as bump2018 ({error}): {wanted}") from None
+        return _checked(network, _onnx(network, origin("bump2018", weights, digest, _INPUT, _OUTPUT)))
 
 
 def _network(tensors: dict[str, np.ndarray], make):
@@ -139,17 +147,6 @@ def _onnx(network, metadata: dict[str, str]) -> bytes:
     from extreme3d_ros.networks.published_bump import SIZE
 
     return export(network, torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8), ["mask", "bump"], metadata)
-
-
-def _origin(path: Path, digest: str) -> dict[str, str]:
-    return {
-        "name": "bump2018",
-        "origin": f"{path.name} of Tran et al., CVPR 2018, converted by extreme3d_ros",
-        "source_sha256": digest,
-        "input": "image (1, 500, 500, 3) uint8: the published face crop, BGR",
-        "output": "mask (1, 512, 512) float32 0..1 and bump (1, 512, 512) float32 metres, positive towards the camera; "
-        "image pixel (x, y) is map pixel (x + 6, y + 6)",
-    }
 
 
 def _checked(network, data: bytes) -> bytes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import stat
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from extreme3d_ros.engines import OnnxEngine
-from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint
 from extreme3d_ros.untrusted.npz import LARGEST
+from extreme3d_ros.untrusted.regular_file import read_regular
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,23 +27,29 @@ if TYPE_CHECKING:
 _OPSET = 17
 
 
+@contextmanager
+def telling(name: str, weights: Path, wanted: str) -> Iterator[None]:
+    """Makes what goes wrong while a network is imported a ModelFileError. wanted: the files that it is made from."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ModelFileError(f"no {error.filename}: give {wanted}") from None
+    except OSError as error:
+        raise ModelFileError(f"{error.filename or weights} cannot be read ({reason(error)}): give {wanted}") from None
+    except BrokenCheckpoint as error:
+        raise ModelFileError(f"{weights} cannot be imported as {name} ({reason(error)}): give {wanted}") from None
+
+
 def announce(path: Path) -> str:
-    """Says on stderr what is about to be read; gives its SHA-256."""
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode):  # to open a pipe would block
-        raise BrokenCheckpoint("it is no file")
-    if (size := about.st_size) > LARGEST:
-        raise BrokenCheckpoint(f"it has more than {LARGEST >> 20} MB")
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
+    """Says on stderr what is about to be read; gives its SHA-256. Raises OSError."""
+    data = read_regular(path, LARGEST)
+    digest = hashlib.sha256(data).hexdigest()
     print(
-        f"reading {path} ({size / 1e6:.1f} MB, SHA-256 {digest.hexdigest()}): a pickle, read in a process of its own "
-        "which runs nothing of it",
+        f"reading {path} ({len(data) / 1e6:.1f} MB, SHA-256 {digest}): a pickle, read in a process of its own which "
+        "runs nothing of it",
         file=sys.stderr,
     )
-    return digest.hexdigest()
+    return digest
 
 
 def require_packages() -> None:
@@ -74,10 +82,21 @@ def export(network: nn.Module, image: Tensor, outputs: list[str], metadata: dict
         try:
             torch.onnx.export(network, (image,), data, opset_version=_OPSET, **settings)
         except RuntimeError as error:
-            raise BrokenCheckpoint(f"its layers do not fit together: {str(error).splitlines()[0]}") from None
+            raise BrokenCheckpoint(f"its layers do not fit together: {reason(error)}") from None
     model = onnx.load_from_string(data.getvalue())
     onnx.helper.set_model_props(model, metadata)
     return model.SerializeToString()
+
+
+def origin(name: str, weights: Path, digest: str, given: str, answer: str) -> dict[str, str]:
+    """Metadata of a network: what it was made of, and in words what it takes and gives."""
+    return {
+        "name": name,
+        "origin": f"{weights.name} of Tran et al., CVPR 2018, converted by extreme3d_ros",
+        "source_sha256": digest,
+        "input": given,
+        "output": answer,
+    }
 
 
 def run(data: bytes, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from extreme3d_ros.errors import ModelFileError, reason
-from extreme3d_ros.networks.importers.onnx_file import announce, export, few, require_close, require_packages, run
+from extreme3d_ros.networks.importers.onnx_file import (
+    announce,
+    export,
+    few,
+    origin,
+    require_close,
+    require_packages,
+    run,
+    telling,
+)
 from extreme3d_ros.networks.importers.process import BrokenCheckpoint, Checkpoint, read_checkpoint
-from extreme3d_ros.untrusted.npz import BROKEN, read_npz
+from extreme3d_ros.untrusted.npz import read_npz
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,6 +29,8 @@ WEIGHTS, MEAN = "shape_model.pth", "shape_mean.npz"
 #: How far ONNX Runtime's result may lie from PyTorch's, as a part of the largest coefficient (or of 1).
 TOLERANCE = 1e-3
 
+_INPUT = "image (1, 3, 224, 224) float32: the published 500-pixel face crop at 224 pixels, BGR 0..255"
+_OUTPUT = "shape (1, 99) and texture (1, 99) float32: the Basel Face Model's coefficients, standard deviations"
 _SIZE = 224
 #: What a file's layers may say of themselves; hardly a layer has more.
 _TAKEN, _MOST = ("stride", "padding", "dilation", "eps"), 8
@@ -35,28 +45,20 @@ def import_shape2018(path: Path | str, make: Callable[[Tensor], nn.Module] | Non
     """
     path = Path(path)
     weights = path / WEIGHTS if path.is_dir() else path
-    try:
+    with telling("shape2018", weights, f"the CVPR 2018 release's {WEIGHTS}, with {MEAN} beside it, or their folder"):
         digest = announce(weights)
         require_packages()
         mean = _read_mean(weights.with_name(MEAN))
         network = _network(read_checkpoint(weights), mean, make)
-        return _checked(network, _onnx(network, _origin(weights, digest)))
-    except FileNotFoundError as error:
-        wanted = f"give the CVPR 2018 release's {WEIGHTS}, with {MEAN} beside it, or their folder"
-        raise ModelFileError(f"no {error.filename}: {wanted}") from None
-    except (OSError, BrokenCheckpoint) as error:
-        wanted = f"give the CVPR 2018 release's {WEIGHTS}"
-        raise ModelFileError(f"{weights} cannot be imported as shape2018 ({error}): {wanted}") from None
+        return _checked(network, _onnx(network, origin("shape2018", weights, digest, _INPUT, _OUTPUT)))
 
 
 def _read_mean(path: Path) -> np.ndarray:
     """(3, 224, 224) float32, BGR 0..255, of the file's only array, whatever its name: also (224, 224, 3) or (3,)."""
     try:
         arrays = read_npz(path)
-    except FileNotFoundError:
-        raise
-    except BROKEN as error:
-        raise BrokenCheckpoint(f"{path.name} is not readable: {reason(error)}") from None
+    except ValueError as error:
+        raise BrokenCheckpoint(f"{path.name} is not readable: {error}") from None
     if len(arrays) != 1:
         raise BrokenCheckpoint(f"{path.name} holds {len(arrays)} arrays, not the mean image alone")
     (mean,) = arrays.values()
@@ -134,16 +136,6 @@ def _onnx(network, metadata: dict[str, str]) -> bytes:
     import torch
 
     return export(network, torch.zeros(1, 3, _SIZE, _SIZE), ["shape", "texture"], metadata)
-
-
-def _origin(path: Path, digest: str) -> dict[str, str]:
-    return {
-        "name": "shape2018",
-        "origin": f"{path.name} of Tran et al., CVPR 2018, converted by extreme3d_ros",
-        "source_sha256": digest,
-        "input": "image (1, 3, 224, 224) float32: the published 500-pixel face crop at 224 pixels, BGR 0..255",
-        "output": "shape (1, 99) and texture (1, 99) float32: the Basel Face Model's coefficients, standard deviations",
-    }
 
 
 def _checked(network, data: bytes) -> bytes:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.stages.detection.networks import Network, network_file
-from extreme3d_ros.stages.detection.region import Pyramid, Region, Tones
+from extreme3d_ros.stages.detection.region import MARGIN, Pyramid, Region, Tones
 
 #: Two boxes whose intersection over union is above this are the same face.
 _SAME = 0.3
@@ -33,7 +33,7 @@ class Box:
         """What the mesh network wants to see: the box half as large again, turned until the eyes are level."""
         across = self.points[1] - self.points[0]
         x, y = map(float, self.centre)
-        return Region(x, y, 1.5 * self.side, float(np.arctan2(across[1], across[0])))
+        return Region(x, y, MARGIN * self.side, float(np.arctan2(across[1], across[0])))
 
     def same_place(self, other: Box) -> bool:
         """Whether two boxes may be of one face: near, and of similar size."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from extreme3d_ros.stages.detection.boxes import Box, BoxDetector
 from extreme3d_ros.stages.detection.mesh import Mesh, MeshNetwork, around
-from extreme3d_ros.stages.detection.region import Pyramid, Region
+from extreme3d_ros.stages.detection.region import MARGIN, Pyramid, Region
 
 #: Sides of the further looks, in those of the mesh's region.
 _DISTANCES = (1.4, 2.0)
@@ -87,7 +87,7 @@ def disagreement(points: np.ndarray, six: np.ndarray, side: float) -> float:
 def box_of(points: np.ndarray, score: float) -> Box:
     """What a detector should have said of a face with these points (468, 2)."""
     region = around(points)
-    return Box(score, np.array([region.x, region.y]), region.side / 1.5, _six(points))
+    return Box(score, np.array([region.x, region.y]), region.side / MARGIN, _six(points))
 
 
 def _six(points: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from extreme3d_ros.stages.detection.networks import Network, network_file
-from extreme3d_ros.stages.detection.region import Pyramid, Region, Tones
+from extreme3d_ros.stages.detection.region import MARGIN, Pyramid, Region, Tones, level_box
 from extreme3d_ros.stages.detection.subgraph import subgraph
 from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
 
@@ -19,7 +19,6 @@ from extreme3d_ros.stages.detection.windows import EYES_AND_LIPS, sampled
 _SIZE, _FEATURES = 192, 48
 _POINTS, _MAP, _FLAG = b"output_mesh", b"p_re_lu_3", b"conv_faceflag"
 _TONES = Tones(1 / 255)
-_MARGIN = 1.5
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,9 @@ class MeshNetwork:
             points[window.points, :2] = placed / scale
 
 
-def around(points: np.ndarray, margin: float = _MARGIN) -> Region:
+def around(points: np.ndarray, margin: float = MARGIN) -> Region:
     """The region about a face whose points (468, 2) are roughly known, eyes level; margin: its side in those of the
     square about the points, by default what the network wants to see."""
-    across = points[263] - points[33]
-    angle = float(np.arctan2(across[1], across[0]))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turned = points @ turn
-    low, high = turned.min(0), turned.max(0)
-    x, y = map(float, turn @ (low + high) / 2)
-    return Region(x, y, margin * float((high - low).max()), angle)
+    angle, middle, sizes = level_box(points, points[263] - points[33])
+    x, y = map(float, middle)
+    return Region(x, y, margin * float(sizes.max()), angle)

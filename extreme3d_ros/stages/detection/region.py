@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+#: Side of what the mesh network wants to see, in those of the box about the face.
+MARGIN = 1.5
+
 
 @dataclass(frozen=True)
 class Region:
@@ -20,8 +23,7 @@ class Region:
 
     def to_image(self, size: int) -> np.ndarray:
         """(2, 3): coordinates in the region, 0..size along each side, to the image's."""
-        scale = self.side / size
-        turn = scale * np.array([[np.cos(self.angle), -np.sin(self.angle)], [np.sin(self.angle), np.cos(self.angle)]])
+        turn = self.side / size * turned_by(self.angle)
         return np.column_stack([turn, np.array([self.x, self.y]) - turn @ [size / 2, size / 2]])
 
     def off(self, other: Region) -> float:
@@ -35,6 +37,20 @@ class Region:
         """Points (N, 2) in 0..size along the region's sides to the image."""
         to_image = self.to_image(size)
         return points @ to_image[:, :2].T + to_image[:, 2]
+
+
+def turned_by(angle: float) -> np.ndarray:
+    """(2, 2): turns columns by an angle, radians from x towards y."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def level_box(points: np.ndarray, across: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """The box about points (N, 2) whose x axis runs along `across` (2,): its angle, middle (2,) and sizes (2,)."""
+    angle = float(np.arctan2(across[1], across[0]))
+    turn = turned_by(angle)
+    placed = points @ turn
+    low, high = placed.min(0), placed.max(0)
+    return angle, turn @ (low + high) / 2, high - low
 
 
 class Tones:

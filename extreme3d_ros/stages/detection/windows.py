@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from extreme3d_ros.stages.detection.region import level_box, turned_by
+
 #: Side of a window in samples, and how much larger than its points' box it is.
 _SAMPLES, _MARGIN = 16, 1.5
 
@@ -24,12 +26,9 @@ class Window:
     def to_features(self, points: np.ndarray) -> np.ndarray:
         """(2, 3): the window's coordinates, 0..16 along each side, to those of the points (468, 2)."""
         a, b = points[list(self.level)]
-        angle = np.arctan2(b[1] - a[1], b[0] - a[0])
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        turned = points[self.points] @ turn
-        low, high = turned.min(0), turned.max(0)
-        linear = turn * (_MARGIN * (high - low) / _SAMPLES)
-        return np.column_stack([linear, turn @ (low + high) / 2 - linear @ [_SAMPLES / 2, _SAMPLES / 2]])
+        angle, middle, sizes = level_box(points[self.points], b - a)
+        linear = turned_by(angle) * (_MARGIN * sizes / _SAMPLES)
+        return np.column_stack([linear, middle - linear @ [_SAMPLES / 2, _SAMPLES / 2]])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
