@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.latency import _CAMERA, _NAMESPACE, _REMAP, Viewer
+from benchmarks.latency import _CAMERA, _NAMESPACE, _REMAP, Ages
 from benchmarks.soak_figures import Course, Limits, Verdict, of_kills, of_latency, of_process
 from benchmarks.soak_processes import Camera, Mortal, is_whole, megabytes
 
@@ -41,7 +41,7 @@ _SIGN = {"face_node": "bump_map", "completion_node": "mesh"}
 class Soak:
     """The nodes with their camera and their viewer. meshes: the folder for PLY files."""
 
-    def __init__(self, viewer: Viewer, meshes: Path):
+    def __init__(self, viewer: Ages, meshes: Path):
         self._viewer, self._meshes = viewer, meshes
         self._segments: set[Path] = set()
         self._camera = Camera(_CAMERA)
@@ -160,7 +160,7 @@ def main() -> int:
     make_room()
     limits = Limits.of(options.minutes)
     with tempfile.TemporaryDirectory() as folder:
-        soak = Soak(Viewer(), Path(folder))
+        soak = Soak(Ages(), Path(folder))
         try:
             verdicts = soak.watch(60 * options.minutes, limits)
             verdicts += soak.kill(options.kills, limits) if options.kills else []

@@ -41,6 +41,18 @@ def test_pose_and_surface_are_recovered_from_exact_points(seed, yaw, pitch, roll
     assert np.median(pixels) < 0.02 * CAMERA.K[0, 0] * 0.09 / distance  # 2 % of the distance between the eyes
 
 
+@pytest.mark.parametrize("focal, distance", [(4600, 20), (10_000, 50), (100_000, 150)])
+def test_a_face_far_away_before_a_long_lens_has_its_pose(focal, distance):
+    camera = Camera(np.array([[focal, 0, 1919.5], [0, focal, 1079.5], [0, 0, 1.0]]), 3840, 2160)
+    R = LOOKING_AT_THE_CAMERA @ Rotation.from_euler("yx", [25, 5], degrees=True).as_matrix()
+    vertices = MODEL.mean.astype(np.float64) @ R.T + [0.02 * distance, 0.01 * distance, distance]
+    points = camera.project(MODEL.landmarks468.on(MODEL.faces, vertices))
+    points = points + np.random.default_rng(focal).normal(0, 0.1, points.shape)
+    fit = FITTER(plain_evidence(points, camera, distance, 128), camera)
+    assert np.degrees(Rotation.from_matrix(fit.R @ R.T).magnitude()) < 5
+    assert fit.t[2] == pytest.approx(distance, rel=0.12)
+
+
 def test_no_evidence_no_opinion():
     """The mean face's own points are explained by the mean face."""
     _, points = seen_points(np.zeros(99), np.zeros(29), LOOKING_AT_THE_CAMERA, np.array([0, 0, 0.6]))

@@ -7,6 +7,7 @@ Minimised over the pose (R, t) and the coefficients c = (shape alpha, expression
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import cv2
@@ -23,6 +24,8 @@ from extreme3d_ros.face_model.model import FaceModel
 _CORRELATION = 5.0
 #: A point this many times farther off than it should be counts half.
 _OUTLYING = 3.0
+#: No camera shows a face from farther away, metres.
+_FARTHEST = 1e3
 _UNEXPLAINED = "no pose explains the landmarks"
 
 
@@ -148,16 +151,15 @@ def _shape_apart(H: np.ndarray, shapes: int) -> tuple[np.ndarray, np.ndarray, fl
 
 
 def pose_by_points(places: np.ndarray, points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """R (3, 3), t (3,) of known places (N, 3) that are seen at points (N, 2), by PnP (Terzakis and Lourakis 2020).
+    """R (3, 3), t (3,) of known places (N, 3) that are seen at points (N, 2), by PnP (Terzakis and Lourakis
+    2020; far away Lepetit et al. 2009).
 
     Raises NoPose where there is none.
     """
-    try:
-        _, rotation, t = cv2.solvePnP(
-            places, points.astype(np.float64), camera.K, distCoeffs=np.empty(0), flags=cv2.SOLVEPNP_SQPNP
-        )
-    except cv2.error as error:  # points that coincide or are not finite
-        raise NoPose(_UNEXPLAINED) from error
-    if not np.isfinite(t).all() or t[2, 0] <= 0:
-        raise NoPose(_UNEXPLAINED)
-    return cv2.Rodrigues(rotation)[0], t[:, 0]
+    # The first refuses points as close together, seen from the camera, as those of a face 20 m away.
+    for method in (cv2.SOLVEPNP_SQPNP, cv2.SOLVEPNP_EPNP):
+        with suppress(cv2.error):  # the points coincide or are not finite
+            _, rotation, t = cv2.solvePnP(places, points.astype(np.float64), camera.K, np.empty(0), flags=method)
+            if 0 < t[2, 0] < _FARTHEST and np.isfinite(t).all():
+                return cv2.Rodrigues(rotation)[0], t[:, 0]
+    raise NoPose(_UNEXPLAINED)

@@ -8,6 +8,7 @@ import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
+from extreme3d_ros.geometry.subdivision import edge_keys
 
 _CHIN, _SELLION, _NOSE_TIP, _RIGHT_EYE, _LEFT_EYE = 8, 27, 30, 36, 45
 #: MediaPipe's points at the outer eye corners, the person's right one first.
@@ -42,15 +43,10 @@ def faults(model: FaceModel) -> list[str]:
         "a landmark lies beside its triangle": _within(model.landmarks68) and _within(model.landmarks468),
         "a landmark's noise is not positive": (model.landmark_noise > 0).all(),
         "a mode moves the face by metres": np.abs(modes).max(initial=0.0) < _FAR,
-        "an edge has more than two triangles": _is_manifold(model.faces),
+        "an edge has more than two triangles": np.unique(edge_keys(model.faces), return_counts=True)[1].max() <= 2,
         "its texture space is not 0 to 1": np.abs(model.uv - 0.5).max() <= 0.5 + 1e-4,
     }
     return [fault for fault, good in checks.items() if not good]
-
-
-def _is_manifold(faces: np.ndarray) -> bool:
-    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64))
-    return bool(np.unique(edges[:, 0] << 32 | edges[:, 1], return_counts=True)[1].max() <= 2)
 
 
 def _within(embedding) -> bool:

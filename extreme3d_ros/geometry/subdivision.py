@@ -18,7 +18,7 @@ def loop(
     """
     corners = np.asarray(faces, np.int64)
     opposite = np.concatenate([corners[:, 2], corners[:, 0], corners[:, 1]])
-    keys, edge_of, uses = np.unique(_edge_keys(corners), return_inverse=True, return_counts=True)
+    keys, edge_of, uses = np.unique(edge_keys(corners), return_inverse=True, return_counts=True)
     edges = _ends(keys)
     if uses.max(initial=0) > 2:
         raise ValueError("an edge with more than two triangles: the mesh is not manifold")
@@ -69,11 +69,11 @@ def half_edges(faces: np.ndarray) -> np.ndarray:
 
 def unique_edges(faces: np.ndarray) -> np.ndarray:
     """The edges (E, 2) of a mesh, each once, smaller index first, sorted."""
-    return _ends(np.unique(_edge_keys(faces)))
+    return _ends(np.unique(edge_keys(faces)))
 
 
-def _edge_keys(faces):
-    """(3 T,) int64: a number for each triangle's sides, whichever way they run; numpy is slow to sort pairs."""
+def edge_keys(faces: np.ndarray) -> np.ndarray:
+    """A number (3 T,) int64 for each side of triangles (T, 3), whichever way it runs; numpy is slow to sort pairs."""
     start, end = half_edges(np.asarray(faces, np.int64)).T
     return np.minimum(start, end) << 32 | np.maximum(start, end)
 

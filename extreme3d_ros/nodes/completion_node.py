@@ -106,6 +106,7 @@ class CompletionNode(ManagedNode[_Loaded]):
         self._streams.follow([""], "")
         self._worker = NewestWorker(lambda item: self.attempt(lambda: self._work(*item)), "completion")
         self._watch = self.create_timer(_LOOK_PERIOD, lambda: self.attempt(self._look), clock=STEADY)
+        self.attempt(self._look)
         self.get_logger().info(f"waiting for observations {self._inlet.origin}")
 
     def stop(self) -> None:

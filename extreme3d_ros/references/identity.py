@@ -34,16 +34,16 @@ class ShapeFeature:
     def __init__(self, model: FaceModel):
         self.name = f"shape:{model.name}"
         self.length = count = len(model.shape_modes)
-        modes = np.concatenate([model.shape_modes, model.expression_modes]).reshape(-1, model.mean.size)
+        self._modes = modes = np.concatenate([model.shape_modes, model.expression_modes]).reshape(-1, model.mean.size)
         self._mean = model.mean
-        # argmin_c |x - c modes|^2 / noise^2 + |c|^2, as a matrix that x is multiplied by; of c the shape alone.
+        # argmin_c |x - c modes|^2 / noise^2 + |c|^2, as a matrix that modes x is multiplied by; of c the shape alone.
         normal = (modes @ modes.T).astype(np.float64) / _NOISE**2 + np.eye(len(modes))
-        self._solve = (np.linalg.inv(normal)[:count] / _NOISE**2).astype(np.float32) @ modes
+        self._solve = (np.linalg.inv(normal)[:count] / _NOISE**2).astype(np.float32)
         self._mirror = MirrorImage(model).coefficients[:count, :count]
 
     def __call__(self, crop: Crop, foundation: Foundation) -> np.ndarray:
         """(S,) float32 of unit length; zero of the mean face. The crop isn't looked at."""
-        return _unit(self._solve @ (foundation.to_model(foundation.vertices) - self._mean).ravel())
+        return _unit(self._solve @ (self._modes @ (foundation.to_model(foundation.vertices) - self._mean).ravel()))
 
     def mirrored(self, feature: np.ndarray) -> np.ndarray:
         """The feature (S,) of the face's mirror image."""
