@@ -61,18 +61,11 @@ def _flaw_for(path: str, data: bytes) -> Flaw:
     return _BY_SUFFIX.get(Path(path).suffix, by_signature)
 
 
-def small_shape() -> dict:
-    """A network of shape2018's kind that is made in no time."""
-    from extreme3d_ros.networks.resnet import Bottleneck
-
-    return {"block": Bottleneck, "blocks": (1, 2, 1, 1), "width": 8}
-
-
 def _shape2018(folder: Path) -> object:
     from extreme3d_ros.networks.importers.shape2018 import import_shape2018
     from extreme3d_ros.networks.shape import IdentityNetwork
 
-    return import_shape2018(folder, lambda mean: IdentityNetwork(**small_shape(), mean=mean))
+    return import_shape2018(folder, lambda mean: IdentityNetwork(**sources.small_shape(), mean=mean))
 
 
 def _bump2018(folder: Path) -> object:
