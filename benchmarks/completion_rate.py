@@ -17,11 +17,12 @@ import cv2
 
 from benchmarks.clocks import summary
 from benchmarks.command import parser_of
-from benchmarks.viewer import Viewer, age_ms
+from benchmarks.viewer import Viewer
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import demo_image
+from extreme3d_ros.messages.stamps import age_ms
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import Observation
 

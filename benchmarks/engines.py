@@ -9,7 +9,6 @@ ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI OpenVINO, but not ONNX Runtime, works as on 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ import onnxruntime as ort
 from benchmarks.clocks import of_machine
 from benchmarks.command import parser_of
 from extreme3d_ros.cli.bench import vga
+from extreme3d_ros.cli.measures import resident_mb
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.engines.fewer_bits import quantised_path
 from extreme3d_ros.engines.openvino import OpenVinoEngine
@@ -152,11 +152,11 @@ def difference(found: list[np.ndarray], truth: list[np.ndarray]) -> float:
 def start(path: Path, precision: str | None, inputs: Arrays) -> tuple[float, float, float]:
     """Of an engine in this fresh process: s to load runtime and network, ms of the first answer, MB of memory for all.
     precision: OpenVINO's; None for ONNX Runtime."""
-    before, began = _resident(), time.perf_counter()
+    before, began = resident_mb(), time.perf_counter()
     engine = OpenVinoEngine(path, precision=precision) if precision else OnnxEngine(path)
     loaded = time.perf_counter()
     engine(**inputs)
-    return loaded - began, 1e3 * (time.perf_counter() - loaded), (_resident() - before) / 1e6
+    return loaded - began, 1e3 * (time.perf_counter() - loaded), resident_mb() - before
 
 
 def starts(path: Path, inputs: Arrays) -> Iterator[str]:
@@ -170,11 +170,6 @@ def starts(path: Path, inputs: Arrays) -> Iterator[str]:
     for name, way in ways.items():
         with get_context("spawn").Pool(1) as pool:
             yield f"| {name} | {{:.2f}} | {{:.0f}} | {{:.0f}} |".format(*pool.apply(start, (*way, inputs)))
-
-
-def _resident() -> int:
-    """Bytes of memory that this process holds (Linux)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ import numpy as np
 from benchmarks.clocks import summary
 from benchmarks.command import parser_of
 from benchmarks.containers import ARRANGEMENTS, Child, Cost
-from benchmarks.viewer import Viewer, age_ms
+from benchmarks.viewer import Viewer
+from extreme3d_ros.messages.stamps import age_ms
 
 SLOW, FAST = 3.0, 15.0
 _NAMESPACE, _CAMERA = "/face", "/camera"

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.clocks import summary
-from benchmarks.viewer import age_ms
+from extreme3d_ros.messages.stamps import age_ms
 
 FRAMES, RATE = 60, 10.0
 #: The sizes of what is sent: bgr8, 32FC1, two mono8 of the crop, and the foundation; and a Marker.

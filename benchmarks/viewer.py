@@ -38,11 +38,3 @@ class Viewer:
                 return False
             self._executor.spin_once(timeout_sec=min(left, 0.1))
         return True
-
-
-def age_ms(serialized: bytes) -> float:
-    """Milliseconds from the stamp of a serialized message, which begins with a Header, to now."""
-    from extreme3d_ros.messages.stamps import stamp_of
-
-    seconds, nanoseconds = stamp_of(serialized)
-    return (time.time_ns() - seconds * 10**9 - nanoseconds) / 1e6

@@ -16,6 +16,18 @@ def detection():
     found.close()
 
 
+@pytest.fixture(scope="module")
+def live():
+    """The road of a camera."""
+    from extreme3d_ros.face_model import load_face_model
+    from extreme3d_ros.live import LivePath
+    from extreme3d_ros.pipeline import FastPath
+
+    path = LivePath(FastPath(load_face_model()))
+    yield path
+    path.close()
+
+
 @pytest.fixture
 def listener():
     """A node that records what it subscribes to."""

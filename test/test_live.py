@@ -9,19 +9,10 @@ import pytest
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.images import demo_image
-from extreme3d_ros.live import LivePath
-from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import VISIBLE, Frame, Tracked
 
 MODEL = load_face_model()
 COUNT = 12
-
-
-@pytest.fixture(scope="module")
-def live():
-    path = LivePath(FastPath(MODEL))
-    yield path
-    path.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,14 @@ pytest.importorskip("rclpy")
 
 from builtin_interfaces.msg import Time  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from extreme3d_ros.calibration import Calibration  # noqa: E402
 from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.messages.observation import Received  # noqa: E402
+from extreme3d_ros.messages.reading import message_of  # noqa: E402
 from extreme3d_ros.messages.stamps import stamp_of, stamped  # noqa: E402
 from extreme3d_ros.nodes.image_source import images  # noqa: E402
 from extreme3d_ros.nodes.lens import Lens  # noqa: E402
@@ -28,6 +30,7 @@ from extreme3d_ros.nodes.settings import Setting  # noqa: E402
 from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer  # noqa: E402
 from extreme3d_ros.nodes.telling import Rarely, line_of  # noqa: E402
+from extreme3d_ros.nodes.topic_inlet import _received  # noqa: E402
 from extreme3d_ros.nodes.topic_soundness import check_sound  # noqa: E402
 from extreme3d_ros.nodes.transport import make_room  # noqa: E402
 from extreme3d_ros.nodes.worker import NewestWorker  # noqa: E402
@@ -348,6 +351,13 @@ VERTICES, BUMP = SOUND.foundation.vertices, SOUND.layers.bump
 
 def test_a_sound_observation_is_taken():
     check_sound(SOUND)
+
+
+def test_bytes_that_are_no_message_of_their_topic_are_told():
+    with pytest.raises(InputError, match="^9 bytes that came as Image are none; check who publishes there$"):
+        message_of(b"\0\1\0\0\xff\xff\xff\xff\xff", Image)
+    with pytest.raises(InputError, match="^9 bytes that came as Image are none"):
+        _received({"crop/image": b"\0\1\0\0\xff\xff\xff\xff\xff"}, "")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import pytest
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
-from extreme3d_ros.live import LivePath
-from extreme3d_ros.pipeline import Completion, FastPath
+from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import Frame
 
 data = pytest.importorskip("skimage.data")
@@ -19,13 +18,6 @@ LEFT, TOP, RIGHT, BOTTOM = 178, 68, 270, 177
 WIDTH, HEIGHT = RIGHT - LEFT, BOTTOM - TOP
 GREY = np.full((480, 640, 3), 90, np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def live():
-    path = LivePath(FastPath(MODEL))
-    yield path
-    path.close()
 
 
 @pytest.fixture(scope="module")

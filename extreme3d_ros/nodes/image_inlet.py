@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
 from rclpy.subscription import MessageInfo
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
@@ -16,6 +14,7 @@ from std_msgs.msg import Header
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.camera_info import camera_info_to_calibration
 from extreme3d_ros.messages.images import compressed_to_bgr, image_to_bgr
+from extreme3d_ros.messages.reading import message_of
 from extreme3d_ros.messages.stamps import STAMP_END
 from extreme3d_ros.nodes.lens import Lens
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode
@@ -104,7 +103,7 @@ class ImageInlet:
 
     def read(self, serialized: bytes) -> tuple[Frame, Header]:
         """An image as a frame, by the newest calibration. Raises InputError where it is none that we know."""
-        message = _message(serialized, self._kind)
+        message = message_of(serialized, self._kind)
         frame = self._lens(self._decode(message))
         state, log = self._lens.state, self._node.get_logger()
         if state != self._told and log.info(f"camera: {state}", throttle_duration_sec=_THROTTLE):
@@ -150,17 +149,8 @@ class ImageInlet:
 
     def _learn(self, serialized: bytes) -> None:
         try:
-            self._lens.learn(camera_info_to_calibration(_message(serialized, CameraInfo)))
+            self._lens.learn(camera_info_to_calibration(message_of(serialized, CameraInfo)))
             self._refused = ""
         except InputError as error:
             self._refused = f"not taken: {error}"
             raise InputError(f"{error}; until then the camera stays as it was") from error
-
-
-def _message(serialized: bytes, kind: type) -> Any:
-    """A message of a kind. Raises InputError where the bytes are none."""
-    try:
-        return deserialize_message(serialized, kind)
-    except RuntimeError as error:
-        name = kind.__name__
-        raise InputError(f"{len(serialized)} bytes that came as {name} are none; check who publishes there") from error

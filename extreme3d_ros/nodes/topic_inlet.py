@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from std_msgs.msg import String
 
 from extreme3d_ros.messages.observation import TOPICS, Received, messages_to_observation
+from extreme3d_ros.messages.reading import message_of
 from extreme3d_ros.nodes.qos import FACE_ID, OBSERVATION
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer
 from extreme3d_ros.nodes.topic_soundness import check_sound
@@ -84,7 +84,7 @@ class TopicInlet:
 
 def _received(messages: Mapping[str, bytes], face: str) -> Received:
     """Raises InputError where the messages make no sound observation."""
-    typed = {topic: deserialize_message(serialized, TOPICS[topic]) for topic, serialized in messages.items()}
+    typed = {topic: message_of(serialized, TOPICS[topic]) for topic, serialized in messages.items()}
     received = messages_to_observation(typed, face)
     check_sound(received)
     return received

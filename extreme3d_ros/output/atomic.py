@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from extreme3d_ros.errors import InputError
+from extreme3d_ros.errors import InputError, reason
 
 #: What the names of files in the making begin with; seconds after which one that nobody wrote to has been abandoned.
 _PREFIX, _ABANDONED = ".extreme3d-", 3600.0
@@ -56,8 +56,7 @@ def made_folder(path: str | os.PathLike, remedy: str) -> Path:
     except FileExistsError as error:
         raise InputError(f"cannot make the folder {path}: a file or a broken link has its name; {remedy}") from error
     except (OSError, RuntimeError, ValueError) as error:  # no such user's home; a NUL
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot make the folder {path}: {reason}; {remedy}") from error
+        raise InputError(f"cannot make the folder {path}: {reason(error)}; {remedy}") from error
     return folder
 
 
