@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extreme3d_ros.engines import OnnxEngine
-from extreme3d_ros.engines.catalogue import catalogue, entries_path, named, of_profile, usual_shapes
+from extreme3d_ros.engines.catalogue import catalogue, entries_path, named, of_profile
 from extreme3d_ros.engines.network import Network, Noise
 from extreme3d_ros.errors import InputError, ModelFileError
 from extreme3d_ros.face_model import load_face_model
@@ -48,7 +48,7 @@ class TestShipped:
 
     def test_inputs_and_outputs_are_the_files(self, shipped):
         engine = OnnxEngine(shipped.path)
-        assert shipped.open_shapes(engine.shapes) == usual_shapes(shipped.path), "nodes ask for the same plan"
+        assert shipped.open_shapes(engine.shapes) is None, "nodes name no shapes for their plans"
         assert set(shipped.limits) == set(engine.outputs)
 
     def test_a_changed_file_is_refused_with_what_to_do(self, shipped, tmp_path):

@@ -10,7 +10,6 @@ onnx = pytest.importorskip("onnx", reason="networks are rewritten by the package
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from extreme3d_ros.engines import OnnxEngine  # noqa: E402
-from extreme3d_ros.engines.catalogue import usual_shapes  # noqa: E402
 from extreme3d_ros.engines.half import in_half  # noqa: E402
 from extreme3d_ros.engines.onnx_graph import bytes_first  # noqa: E402
 from extreme3d_ros.errors import ModelFileError  # noqa: E402
@@ -35,7 +34,7 @@ def run(tmp_path, data, inputs):
 
 def some_inputs(path):
     random = np.random.default_rng(3)
-    shapes = usual_shapes(path) or OnnxEngine(path).shapes
+    shapes = OnnxEngine(path).shapes
     inputs = {name: random.normal(0, 0.05, shape).astype(np.float32) for name, shape in shapes.items()}
     return inputs | {"window": random.integers(0, 255, shapes["window"]).astype(np.uint8)}
 

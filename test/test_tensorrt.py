@@ -10,7 +10,7 @@ import pytest
 from engine_fakes import GPU, CudaDriver, fake_tensorrt
 
 from extreme3d_ros.engines import EngineError, OnnxEngine, OutOfGpuMemory
-from extreme3d_ros.engines.catalogue import catalogue, usual_shapes
+from extreme3d_ros.engines.catalogue import catalogue
 from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import DriverError, NoGpu, find_gpus
 from extreme3d_ros.engines.tensorrt_build import build_plan, fitted
@@ -153,8 +153,8 @@ class TestBuilding:
     @pytest.mark.parametrize("network", NETWORKS)
     def test_the_shipped_networks_have_much_smaller_plans_in_half(self, rtx, network):
         path = DATA / f"{network}.onnx"
-        data, shapes = path.read_bytes(), usual_shapes(path)
-        whole, half = (build_plan(rtx, fitted(data, precision), shapes) for precision in ("fp32", "fp16"))
+        data = path.read_bytes()
+        whole, half = (build_plan(rtx, fitted(data, precision)) for precision in ("fp32", "fp16"))
         assert 0.4 < len(half) / len(whole) < 0.7
 
     def test_a_plan_is_for_the_gpu_that_is_asked_for(self, rtx):
@@ -216,7 +216,7 @@ class TestOnAGpu:
         except NoTensorRT as reason:
             pytest.skip(str(reason))
         path = DATA / f"{network}.onnx"
-        plan = build_plan(tensorrt, fitted(path.read_bytes(), precision), usual_shapes(path), gpu.capability)
+        plan = build_plan(tensorrt, fitted(path.read_bytes(), precision), capability=gpu.capability)
         engine, reference = TensorRTEngine(tensorrt, plan, gpu, precision), OnnxEngine(path)
         assert engine.shapes == dict(catalogue()[network].shapes) and set(engine.outputs) == set(reference.outputs)
         random = np.random.default_rng(0)

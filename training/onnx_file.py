@@ -22,11 +22,9 @@ def write_onnx(
     metadata: dict[str, str],
     out: Path,
     tolerance: float = _TOLERANCE,
-    open_axes: dict[int, str] | None = None,
 ) -> None:
     """Writes any network. inputs: examples, tensors by name; names: of the outputs; tolerance: how far ONNX Runtime's
-    answer may be off, as a part of its largest number (or of 1); open_axes: names of those axes of all inputs and
-    outputs whose size is left open. Raises ValueError where the answer is farther off."""
+    answer may be off, as a part of its largest number (or of 1). Raises ValueError where it is farther off."""
     import onnx
 
     network = network.eval().cpu().float()
@@ -37,7 +35,6 @@ def write_onnx(
         exported,
         input_names=list(inputs),
         output_names=list(names),
-        dynamic_axes=dict.fromkeys((*inputs, *names), open_axes) if open_axes else None,
         opset_version=17,
         dynamo=False,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.engines import Engine, OnnxEngine
-from extreme3d_ros.engines.catalogue import entries_path, usual_shapes
+from extreme3d_ros.engines.catalogue import entries_path
 from extreme3d_ros.engines.network import Network
 from extreme3d_ros.errors import InputError, NoFaceError
 
@@ -53,7 +53,6 @@ def _shown(image: str | None) -> dict[Path, Arrays]:
         def __init__(self, path: Path):
             super().__init__(path)
             self._path = path
-            self.shapes |= usual_shapes(path) or {}  # what every engine takes, a GPU's plan too
 
         def __call__(self, **inputs: np.ndarray) -> Arrays:
             shown[self._path] = {name: np.ascontiguousarray(value) for name, value in inputs.items()}

@@ -8,8 +8,6 @@ from pathlib import Path
 from reprlib import Repr
 
 from extreme3d_ros.engines.network import Network, Noise
-from extreme3d_ros.engines.onnx import OnnxEngine
-from extreme3d_ros.engines.tensorrt_build import Shapes
 from extreme3d_ros.errors import InputError, one_line, reason
 from extreme3d_ros.folders import networks_folder
 from extreme3d_ros.untrusted.yaml_file import read_yaml
@@ -48,15 +46,6 @@ def named(names: list[str]) -> list[Network]:
         if name not in networks:
             raise InputError(f"there is no network {name}: there are {', '.join(networks)}")
     return [networks[name] for name in names]
-
-
-def usual_shapes(path: Path) -> Shapes | None:
-    """Those of the inputs whose sizes a network's file leaves open, by its entry; None where there is none, or none is
-    open. Raises InputError, ModelFileError."""
-    for network in catalogue().values():
-        if network.path == path:
-            return network.open_shapes(OnnxEngine(path).shapes)
-    return None
 
 
 def entries_path() -> Path:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
-from extreme3d_ros.engines.catalogue import usual_shapes
 from extreme3d_ros.engines.device import find_device
 from extreme3d_ros.engines.engine import Engine, EngineError
 from extreme3d_ros.engines.machine import Machine
@@ -61,17 +60,15 @@ class Engines:
         self._route = self._route_in(precision)
 
     def __call__(self, path: Path, shapes: Shapes | None = None) -> Engine:
-        """A network's engine. shapes: of the inputs whose sizes its file leaves open, by default those of its entry in
-        the catalogue; only TensorRT needs them.
+        """A network's engine. shapes: of the inputs whose sizes its file leaves open; only TensorRT needs them.
 
-        Raises InputError where the catalogue cannot be read; ModelFileError where the file is missing or broken;
-        EngineError where a demanded device cannot run it.
+        Raises ModelFileError where the file is missing or broken; EngineError where a demanded device cannot run it.
         """
         path = Path(path)
         if self._route is None:
             engine = self._by_onnx(path)
         else:
-            engine = self._by_tensorrt(self._route, path, shapes or usual_shapes(path))
+            engine = self._by_tensorrt(self._route, path, shapes)
         self._engines.append((path, engine))
         return engine
 

@@ -31,9 +31,7 @@ class BumpNetwork:
     def __call__(self, crop: Crop, surface: Surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """On the crop's pixels, (512, 512) float32 each, 0 beyond the window: the chance of visible face skin; the
         bump in metres, positive towards the camera; the chance of an object before the face."""
-        # A GPU's plan is for squares; elsewhere a quarter of the work is saved on most faces.
-        narrow = not isinstance(self._engine.shapes["window"][2], int)
-        window, inputs = self._window(crop, surface, narrow)
+        window, inputs = self._window(crop, surface)
         found = self._engine(**{name: value[None] for name, value in inputs.items()})
         height, width = surface.facing.shape
         mask, bump, hidden = (window.laid_back(found[name][0], height, width) for name in _OUTPUTS)
@@ -41,7 +39,7 @@ class BumpNetwork:
 
 
 def _size(engine: Engine) -> int:
-    """The rows of the window that a bump network takes; 0 for any other network."""
+    """The side of the window that a bump network takes; 0 for any other network."""
     size = (*dict(engine.shapes).get("window", ()), 0, 0)[1]
     if not isinstance(size, int):
         return 0
