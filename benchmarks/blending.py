@@ -22,7 +22,7 @@ from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
 from benchmarks.clocks import milliseconds
-from benchmarks.command import figures_parser, tell
+from benchmarks.command import figures_parser, markdown, tell
 from extreme3d_ros.geometry.poisson import blend
 
 SIZE, REACH = 512, 12.0
@@ -202,11 +202,11 @@ def _needed(error: Callable[[int], float]) -> int:
 
 def table(measured: dict) -> str:
     """The figures as markdown."""
-    lines = ["| hole | pixels | solver | steps | ms | ratio | error |", "|---|---|---|---|---|---|---|"]
+    rows = []
     for row in measured["solvers"]:
-        figures = f"{row['steps'] or ''} | {row['ms']:.1f} | {row['ratio']:.1f} | {row['error']:.1e}"
-        lines.append(f"| {row['hole']} | {row['pixels']} | {row['solver']} | {figures} |")
-    return "\n".join(lines)
+        figures = f"{row['ms']:.1f}", f"{row['ratio']:.1f}", f"{row['error']:.1e}"
+        rows.append([row["hole"], str(row["pixels"]), row["solver"], str(row["steps"] or ""), *figures])
+    return markdown(["hole", "pixels", "solver", "steps", "ms", "ratio", "error"], rows)
 
 
 def main() -> None:

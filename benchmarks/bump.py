@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from benchmarks import faces_dev_bump
-from benchmarks.command import add_count, figures_parser, tell
-from extreme3d_ros.face_model.model import BROW
+from benchmarks.command import add_count, add_faces_dev, figures_parser, in_processes, markdown, tell
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.smoothing import smooth_over
@@ -42,11 +40,10 @@ class Bench:
         self.observe = Observer()
         model = self.observe.model
         self.makers = {"shading": ShadingLayers(model), "network": NetworkLayers(model, network)}
-        self._faces, self._brow = model.faces, (model.regions == BROW).astype(np.float32)[:, None]
 
     def __call__(self, seed: int, kind: str | None) -> dict[str, float]:
-        """angle_*: mean degrees between the surface's normals and the true ones on visible skin; brow_*, glasses_*: rms
-        of the bump's error, mm, on brows and of the bump behind dark glasses; roc, mask: of the occlusion labels."""
+        """angle_*: mean degrees between the surface's normals and the true ones on visible skin; object_*: rms of the
+        bump on what hides the face, mm; roc_*: of the occlusion labels."""
         wish = Wish(size=(480, 480), share=0.0 if kind is None else None, kind=kind, most_yaw=60.0, near=(0.5, 0.8))
         seen = self.observe(seed, wish)
         if seen is None:
@@ -58,13 +55,10 @@ class Bench:
         side = seen.surface.raster.covered & np.isfinite(truth.bump)
         where = side & truth.mask & (seen.surface.facing > 0.3)
         found = {f"angle_{name}": angle(seen, bump, where) for name, bump in bumps.items()}
-        brow = where & (seen.surface.raster.interpolate(self._faces, self._brow)[..., 0] > 0.5)
-        if kind is None and np.count_nonzero(brow) > 50:
-            found |= {f"brow_{name}": detail_error(bump, truth.bump, brow) for name, bump in bumps.items()}
         if kind is not None:
             dark = side & truth.object
             if np.count_nonzero(dark) > 100:
-                found |= {f"object_{name}": rms_mm(bump[dark]) for name, bump in bumps.items()}
+                found |= {f"object_{name}": _rms_mm(bump[dark]) for name, bump in bumps.items()}
             visible_side = (labels == VISIBLE) | (labels == HIDDEN)
             both = visible_side & side
             for name, layer in layers.items():
@@ -90,20 +84,11 @@ def luminance_as_height(seen: Seen) -> np.ndarray:
     return (light * (_LUMINANCE_RMS / max(float(np.sqrt(np.mean(light[covered] ** 2))), 1e-6))).astype(np.float32)
 
 
-def detail_error(bump, truth, where) -> float:
-    """Rms mm between details finer than 10 pixels, on pixels (512, 512) bool."""
-    known = np.isfinite(truth)
-    off = np.where(known, bump - truth, 0).astype(np.float32)
-    return rms_mm((off - smooth_over(off, known, _LUMINANCE_SIGMA))[where])
-
-
-def rms_mm(values) -> float:
+def _rms_mm(values) -> float:
     return float(1e3 * np.sqrt(np.mean(values.astype(np.float64) ** 2)))
 
 
-@lru_cache(1)
-def _bench(network: Path) -> Bench:
-    return Bench(network)
+_bench = lru_cache(1)(Bench)
 
 
 def _job(arguments):
@@ -111,14 +96,13 @@ def _job(arguments):
     return name, _bench(network)(seed, KINDS[name])
 
 
-def measure(network: Path, count: int, processes: int) -> dict:
+def measure(network: Path, count: int) -> dict:
     """{kind: {figure: mean over `count` faces}}."""
     jobs = [(network, HELD_OUT + 10_000 * number + n, name) for number, name in enumerate(KINDS) for n in range(count)]
     values: dict = defaultdict(list)
-    with get_context("spawn").Pool(processes) as pool:
-        for name, figures in pool.imap_unordered(_job, jobs, chunksize=4):
-            for figure, value in figures.items():
-                values[name, figure].append(value)
+    for name, figures in in_processes(_job, jobs):
+        for figure, value in figures.items():
+            values[name, figure].append(value)
     return {
         name: {figure: float(np.nanmean(found)) for (of, figure), found in sorted(values.items()) if of == name}
         for name in KINDS
@@ -129,31 +113,28 @@ def table(measured: dict) -> str:
     """The figures as markdown."""
     rows = [
         ("angle", "normals, degrees off the truth", tuple(KINDS)),
-        ("brow", "brows: error of details, mm rms", ("clear",)),
         ("object", "bump on what hides the face, mm rms", tuple(KINDS)[1:]),
         ("roc", "hidden or not: area under the ROC curve, of labels", tuple(KINDS)[1:]),
     ]
-    lines = ["| | | " + " | ".join(WAYS) + " |", "|---" * (2 + len(WAYS)) + "|"]
+    lines = []
     for figure, label, kinds in rows:
         for kind in kinds:
             of = [measured[kind].get(f"{figure}_{way}") for way in WAYS]
-            shown = " | ".join("" if value is None else f"{value:.2f}" for value in of)
-            lines.append(f"| {label} | {kind} | {shown} |")
-    return "\n".join(lines)
+            lines.append([label, kind, *("" if value is None else f"{value:.2f}" for value in of)])
+    return markdown(["", "", *WAYS], lines)
 
 
 def main() -> None:
     """Prints the tables."""
     parser = figures_parser("bump", __doc__)
     add_count(parser, 30, "faces of each kind")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--faces-dev", action="store_true", help="the photographs of shared/data/faces_dev instead")
+    add_faces_dev(parser)
     parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another bump network")
     arguments = parser.parse_args()
     if arguments.faces_dev:
         tell(arguments, faces_dev_bump.measure(arguments.network), faces_dev_bump.table)
     else:
-        tell(arguments, measure(arguments.network, arguments.count, arguments.processes), table)
+        tell(arguments, measure(arguments.network, arguments.count), table)
 
 
 if __name__ == "__main__":

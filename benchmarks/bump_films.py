@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.face_films import Films, Instant, frontal, still
-from benchmarks.film_records import keep
+from benchmarks.film_records import kept
 from extreme3d_ros.camera import Camera
 
 #: Frames of a film, at so many a second.
@@ -33,9 +34,8 @@ _KEPT = ("image", "vertices", "face", "occluder", "hair", "height", "normals")
 
 @dataclass(frozen=True)
 class Shot:
-    """What of a `Rendered` tells the bump's truth. stamp: seconds."""
+    """What of a `Rendered` tells the bump's truth."""
 
-    stamp: float
     image: np.ndarray
     camera: Camera
     vertices: np.ndarray
@@ -50,30 +50,29 @@ class Shots:
     """Films of seeds, from `folder` where they are there already."""
 
     def __init__(self, folder: Path):
-        self._folder, self._films = folder, None
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    @cached_property
+    def _films(self) -> Films:
+        return Films()
 
     def __call__(self, seed: int, name: str, n: int) -> Iterator[Shot]:
         """The frames of a film of FILMS, of the n-th person."""
-        path = self._folder / f"{seed}-{name}.npz"
-        keep(path, lambda: self._recorded(seed, FILMS[name](n)))
-        with np.load(path) as data:
-            kept = {key: data[key] for key in (*_KEPT, "stamps", "K")}
-        height, width = kept["image"].shape[1:3]
-        for number, stamp in enumerate(kept["stamps"]):
-            values = {key: kept[key][number] for key in _KEPT}
+        data = kept(self._folder / f"{seed}-{name}.npz", lambda: self._recorded(seed, FILMS[name](n)))
+        height, width = data["image"].shape[1:3]
+        for number, K in enumerate(data["K"]):
+            values = {key: data[key][number] for key in _KEPT}
             values |= {key: values[key].astype(np.float32) for key in ("height", "normals")}
-            yield Shot(stamp=float(stamp), camera=Camera(kept["K"][number], width, height), **values)
+            yield Shot(camera=Camera(K, width, height), **values)
 
-    def _recorded(self, seed: int, instants: list[Instant]) -> dict[str, np.ndarray]:
-        self._films = self._films or Films()
+    def _recorded(self, seed: int, instants: list[Instant]) -> list[dict]:
         rows = []
         for instant in instants:
             made = self._films.at(seed, instant)
             row = {key: getattr(made, key) for key in _KEPT}
-            row |= {"normals": made.normals.astype(np.float16), "stamps": instant.time, "K": made.camera.K}
+            row |= {"normals": made.normals.astype(np.float16), "K": made.camera.K}
             rows.append(row)
-        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        return rows
 
 
 def _turning(first: float) -> list[Instant]:

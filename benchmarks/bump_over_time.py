@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bump import angle, detail_error
+from benchmarks.bump import angle
 from benchmarks.bump_films import FILMS, Shot, Shots
-from benchmarks.command import add_films, figures_parser, seeds_of, tell
+from benchmarks.command import add_films, figures_parser, markdown, seeds_of, tell
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.identity_filter import IdentityFilter
-from extreme3d_ros.geometry.smoothing import smooth_over
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import VISIBLE, Frame, Layers, Observation
 from extreme3d_ros.stages.bump_memory import BumpMemory
@@ -31,8 +30,6 @@ from training.bump.truth import truth_of
 AFTER = 1, 5, 15, 30
 #: Frames seen before flicker is.
 _SETTLED = 5
-#: What is finer than this (sigma, crop pixels; 5 mm) is a detail.
-_FINE = 10.0
 _WAYS = "single", "blended"
 
 
@@ -45,9 +42,8 @@ class Bench:
 
     def __call__(self, seed: int, name: str, n: int) -> dict[str, dict[str, float]]:
         """Figures of a film of FILMS, of the n-th person: {way: {figure: value}}. angle_*: degrees between the normals
-        and the true ones after so many frames; detail_*, alike_*: rms error in mm of details, and their correlation
-        with the true ones; flicker: rms in mm of what changes from frame to frame on the same skin; ms: processor
-        time of blending."""
+        and the true ones after so many frames; flicker: rms in mm of what changes from frame to frame on the same skin;
+        ms: processor time of blending."""
         found: dict = {way: defaultdict(list) for way in _WAYS}
         memory, before = BumpMemory(self._unwrapping), {}
         for number, (shot, seen) in enumerate(self._road(self._shots(seed, name, n)), 1):
@@ -60,8 +56,8 @@ class Bench:
                     found[way]["flicker"].append(_mean_square(skin - before[way]))
                 before[way] = skin
             if number in AFTER:
-                for way, figures in self._errors(shot, seen, (seen.layers, blended)).items():
-                    found[way] |= {f"{figure}_{number}": [value] for figure, value in figures.items()}
+                for way, degrees in zip(_WAYS, self._angles(shot, seen, (seen.layers, blended))):
+                    found[way][f"angle_{number}"] = [degrees]
         return {way: {figure: _summary(figure, values) for figure, values in found[way].items()} for way in _WAYS}
 
     def _road(self, shots: Iterator[Shot]) -> Iterator[tuple[Shot, Observation]]:
@@ -74,23 +70,12 @@ class Bench:
         visible = layers.occlusion == VISIBLE
         return self._unwrapping(seen.foundation, seen.crop, seen.surface, layers.bump, visible)
 
-    def _errors(self, shot: Shot, seen: Observation, layers: tuple[Layers, ...]) -> dict[str, dict[str, float]]:
+    def _angles(self, shot: Shot, seen: Observation, layers: tuple[Layers, ...]) -> list[float]:
         truth = truth_of(shot, self._model, seen.crop, seen.foundation, seen.surface)
-        known = np.isfinite(truth.bump)
-        where = (seen.layers.occlusion == VISIBLE) & known & truth.mask & (seen.surface.facing > 0.3)
-        whole, wanted = Seen(seen.crop, seen.foundation, seen.surface, truth), _details(truth.bump, known)[where]
-        return {
-            way: {
-                "angle": angle(whole, each.bump, where),
-                "detail": detail_error(each.bump, truth.bump, where),
-                "alike": float(np.corrcoef(_details(each.bump, known)[where], wanted)[0, 1]),
-            }
-            for way, each in zip(_WAYS, layers)
-        }
-
-
-def _details(bump, known):
-    return bump - smooth_over(bump, known, _FINE)
+        known = truth.mask & np.isfinite(truth.bump)
+        where = (seen.layers.occlusion == VISIBLE) & known & (seen.surface.facing > 0.3)
+        whole = Seen(seen.crop, seen.foundation, seen.surface, truth)
+        return [angle(whole, each.bump, where) for each in layers]
 
 
 def _mean_square(values) -> float:
@@ -121,15 +106,12 @@ def measure(folder: Path, seeds: range) -> dict:
 def table(measured: dict) -> str:
     """The figures as markdown."""
     columns = [(film, way) for film in measured for way in _WAYS]
-    lines = ["| | " + " | ".join(f"{film}, {way}" for film, way in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     rows = [(f"angle_{n}", f"normals, degrees off the truth, frame {n}", 2) for n in AFTER]
-    rows += [(f"detail_{n}", f"details off the truth, mm rms, frame {n}", 3) for n in AFTER]
-    rows += [(f"alike_{n}", f"details' correlation with the truth, frame {n}", 3) for n in AFTER]
-    rows += [("flicker", "flicker, mm rms", 4), ("ms", "processor time, ms", 1)]
-    for figure, label, digits in rows:
+    lines = []
+    for figure, label, digits in [*rows, ("flicker", "flicker, mm rms", 4), ("ms", "processor time, ms", 1)]:
         values = [measured[film][way].get(figure) for film, way in columns]
-        lines.append(f"| {label} | " + " | ".join("" if v is None else f"{v:.{digits}f}" for v in values) + " |")
-    return "\n".join(lines)
+        lines.append([label, *("" if v is None else f"{v:.{digits}f}" for v in values)])
+    return markdown(["", *(f"{film}, {way}" for film, way in columns)], lines)
 
 
 def main() -> None:

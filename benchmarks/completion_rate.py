@@ -9,14 +9,13 @@ from an observation's stamp to the arrival of its mesh in this process, which se
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 
 import cv2
 
 from benchmarks.clocks import summary
 from benchmarks.command import parser_of
+from benchmarks.containers import Child
 from benchmarks.viewer import Viewer
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.face_model import load_face_model
@@ -93,7 +92,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="78")
     seen = covered_face()
-    node = subprocess.Popen([sys.executable, "-m", "extreme3d_ros.nodes.completion_node"])
+    node = Child("completion_node")
     try:
         player = Player(seen)
         player.wait()
@@ -104,8 +103,7 @@ def main() -> None:
             median, late = summary(ages).values()
             print(f"{rate:>7.0f}{len(ages) / options.seconds:>10.1f}{median:>11.0f}{late:>8.0f}", flush=True)
     finally:
-        node.terminate()
-        node.wait()
+        node.end()
 
 
 if __name__ == "__main__":

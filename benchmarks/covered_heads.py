@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,35 +22,33 @@ COVERS = ("clear", "sunglasses", "mask", "hand")
 
 @dataclass(frozen=True)
 class Picture:
-    """name; image: (512, 512, 3) uint8, BGR; points: (468, 2) where MediaPipe's points truly lie, in pixels."""
+    """image: (512, 512, 3) uint8, BGR; points: (468, 2) where MediaPipe's points truly lie, in pixels."""
 
-    name: str
     image: np.ndarray
     points: np.ndarray
 
 
 class CoveredHeads:
-    """Draws the pictures. seed: of the head's shape."""
+    """Draws the pictures. seed: of the head's shape, colours and light."""
 
-    def __init__(self, folder: Path = ICT_FOLDER, seed: int = 1):
-        ict = load_ict(folder)
+    def __init__(self, seed: int):
+        ict = load_ict(ICT_FOLDER)
         self._painter = HeadPainter(ict)
         shape = (0.7 * np.random.default_rng(seed).normal(size=len(ict.identity))).astype(np.float32)
         self._head = (ict.neutral + np.tensordot(shape, ict.identity, 1)).astype(np.float64)
         self._points = _mesh_points(ict)
         self._covers = {"sunglasses": sunglasses, "mask": mask, "hand": hand}
-        self._ict = ict
+        self._ict, self._skin = ict, 2 * seed + 1
 
-    def __call__(self, yaw: float, cover: str, pitch: float = 0.0, roll: float = 0.0, skin: int = 3) -> Picture:
-        """One picture; angles in degrees: yaw, pitch up, roll clockwise; skin: seed of colours and light."""
+    def __call__(self, yaw: float, cover: str, pitch: float = 0.0, roll: float = 0.0) -> Picture:
+        """One picture; angles in degrees: yaw, pitch up, roll clockwise."""
         view = _view(yaw, pitch, roll)
-        image, raster = self._painter.paint(self._head, view, np.random.default_rng(skin))
+        image, raster = self._painter.paint(self._head, view, np.random.default_rng(self._skin))
         if cover != "clear":
             for vertices, triangles, color in self._covers[cover](self._ict, self._head):
                 _draw_over(image, raster.depth, view, vertices, triangles, color)
         points = view.camera.project(view.place(self._head[self._points]))
-        name = f"{cover} {yaw:+d}" + (f" pitch {pitch:+.0f}" if pitch else "") + (f" roll {roll:+.0f}" if roll else "")
-        return Picture(name, np.ascontiguousarray(image[..., ::-1]), points)
+        return Picture(np.ascontiguousarray(image[..., ::-1]), points)
 
 
 def _view(yaw, pitch, roll) -> View:

@@ -1,6 +1,6 @@
 """What our detection finds and MediaPipe's packaged graph does not: turned and covered heads, pictures without a face.
 
-    .venv/bin/python -m benchmarks.detection [--head N] [--pictures N] [--ict FOLDER] [--json]
+    .venv/bin/python -m benchmarks.detection [--head N] [--pictures N] [--json]
 
 A head counts as found where a face is reported, as right where its 468 points lie within 15 % of the face's height of
 their true places on average. The thresholds were chosen on heads 1 and 5 and on pictures 0, 7, 8 and 9.
@@ -9,55 +9,49 @@ their true places on average. The thresholds were chosen on heads 1 and 5 and on
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
+from mediapipe.python.solutions.face_mesh import FaceMesh
 from skimage import data
 
 from benchmarks import faceless
 from benchmarks.clocks import milliseconds
 from benchmarks.command import figures_parser, tell
-from benchmarks.covered_heads import COVERS, YAWS, CoveredHeads
-from extreme3d_ros.records import Face
+from benchmarks.covered_heads import COVERS, YAWS, CoveredHeads, Picture
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.tracking import Tracker
-from training.face_model.ict import ICT_FOLDER
 
 _RIGHT, _REPEATS = 0.15, 100
 #: Pictures a second of a turning head.
 _RATE = 15
 
 
-class PackagedGraph:
-    """MediaPipe's own graph: the short-range detector, then the mesh with attention."""
+def packaged_graph() -> Callable[[np.ndarray], list[np.ndarray]]:
+    """MediaPipe's own graph, the short-range detector and then the mesh with attention: from BGR images to the points
+    (468, 2) of each face."""
+    graph = FaceMesh(static_image_mode=True, max_num_faces=8, refine_landmarks=True)
 
-    def __init__(self):
-        from mediapipe.python.solution_base import SolutionBase
+    def find(image: np.ndarray) -> list[np.ndarray]:
+        meshes = graph.process(np.ascontiguousarray(image[..., ::-1])).multi_face_landmarks or []
+        points = (np.array([(p.x, p.y) for p in mesh.landmark[:468]]) for mesh in meshes)
+        return [each * image.shape[1::-1] - 0.5 for each in points]
 
-        self._graph = SolutionBase(
-            binary_graph_path="mediapipe/modules/face_landmark/face_landmark_front_cpu.binarypb",
-            side_inputs={"num_faces": 8, "with_attention": True, "use_prev_landmarks": False},
-            outputs=["multi_face_landmarks"],
-        )
-
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """The faces of a BGR image; without boxes and scores."""
-        meshes = self._graph.process(np.ascontiguousarray(image[..., ::-1])).multi_face_landmarks or []
-        points = [np.array([(p.x, p.y) for p in mesh.landmark[:468]]) for mesh in meshes]
-        return [Face((0, 0, 0, 0), p * image.shape[1::-1] - 0.5, 1.0) for p in points]
+    return find
 
 
 def measure(arguments) -> dict:
     """What is found by each of "graph" and "ours", of how many; and of films what ours finds frame by frame, and what a
     tracker."""
-    finders, turning = {"graph": PackagedGraph(), "ours": Detection()}, films(arguments)
+    detection, turning = Detection(), films(arguments.head)
+    finders = {"graph": packaged_graph(), "ours": lambda image: [face.points for face in detection(image)]}
     counted = {
         title: {"of": len(pictures)} | {name: count(finder, pictures) for name, finder in finders.items()}
-        for title, pictures in heads(arguments).items()
+        for title, pictures in heads(arguments.head).items()
     }
-    empty = [image for _, image in faceless.pictures(arguments.pictures)]
+    empty = list(faceless.pictures(arguments.pictures))
     image = cv2.resize(data.astronaut()[..., ::-1], (640, 480))
     return {
         "heads": counted,
@@ -65,7 +59,7 @@ def measure(arguments) -> dict:
         | {name: sum(bool(finder(one)) for one in empty) for name, finder in finders.items()},
         "turning": {
             "of": sum(map(len, turning)),
-            "followed": [follow(finders["ours"], turning, way) for way in (False, True)],
+            "followed": [follow(detection, turning, way) for way in (False, True)],
         },
         "ms": milliseconds({name: partial(finder, image) for name, finder in finders.items()}, _REPEATS),
     }
@@ -92,33 +86,29 @@ def main() -> None:
     parser = figures_parser("detection", __doc__)
     parser.add_argument("--head", type=int, default=1, help="seed of the head's shape and skin")
     parser.add_argument("--pictures", type=int, default=0, help="seed of the pictures without a face")
-    parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
     arguments = parser.parse_args()
-    if not (arguments.ict / "ict_facekit.npz").exists():
-        parser.error(f"no ict_facekit.npz in {arguments.ict}: give its folder with --ict")
     tell(arguments, measure(arguments), table)
 
 
-def heads(arguments) -> dict[str, list]:
+def heads(seed: int) -> dict[str, list[Picture]]:
     """The sets of pictures of one head, by their titles."""
-    draw = CoveredHeads(arguments.ict, arguments.head)
-    skin = 2 * arguments.head + 1
-    sets = {cover: [draw(yaw, cover, skin=skin) for yaw in YAWS] for cover in COVERS}
+    draw = CoveredHeads(seed)
+    sets = {cover: [draw(yaw, cover) for yaw in YAWS] for cover in COVERS}
     sets["all"] = [picture for pictures in sets.values() for picture in pictures]
-    sets["yaw 80"] = [draw(yaw, "clear", skin=skin) for yaw in (-80, 80)]
-    sets["pitch 40"] = [draw(yaw, "clear", pitch=pitch, skin=skin) for pitch in (-40, 40) for yaw in (-30, 0, 30)]
-    sets["roll, every 30 degrees"] = [draw(0, "clear", roll=roll, skin=skin) for roll in range(-150, 181, 30)]
+    sets["yaw 80"] = [draw(yaw, "clear") for yaw in (-80, 80)]
+    sets["pitch 40"] = [draw(yaw, "clear", pitch=pitch) for pitch in (-40, 40) for yaw in (-30, 0, 30)]
+    sets["roll, every 30 degrees"] = [draw(0, "clear", roll=roll) for roll in range(-150, 181, 30)]
     return sets
 
 
-def films(arguments) -> list[list]:
+def films(seed: int) -> list[list[Picture]]:
     """A head that turns to one side and to the other by 5 degrees a picture, for each cover."""
-    draw = CoveredHeads(arguments.ict, arguments.head)
+    draw = CoveredHeads(seed)
     yaws = [*range(0, 76, 5), *range(70, -76, -5)]
-    return [[draw(yaw, cover, skin=2 * arguments.head + 1) for yaw in yaws] for cover in COVERS]
+    return [[draw(yaw, cover) for yaw in yaws] for cover in COVERS]
 
 
-def follow(detection: Detection, turning: list[list], followed: bool) -> tuple[int, float, float]:
+def follow(detection: Detection, turning: list[list[Picture]], followed: bool) -> tuple[int, float, float]:
     """Pictures with a face found, mean milliseconds of all and of the slowest tenth; followed: by a tracker."""
     times, found = [], 0
     for film in turning:
@@ -135,7 +125,7 @@ def follow(detection: Detection, turning: list[list], followed: bool) -> tuple[i
 def count(finder, pictures) -> tuple[int, int]:
     """How many of the heads are found, and how many of these with points in their right places."""
     found = [(faces[0], picture) for picture in pictures if (faces := finder(picture.image))]
-    return len(found), sum(error(face.points, picture.points) < _RIGHT for face, picture in found)
+    return len(found), sum(error(points, picture.points) < _RIGHT for points, picture in found)
 
 
 def error(points: np.ndarray, truth: np.ndarray) -> float:

@@ -35,7 +35,7 @@ def _nearest(points, corners, candidates, starts):
     for n in range(len(points)):
         for m in range(starts[n], starts[n + 1]):
             t = candidates[m]
-            place = _on_triangle(points[n], corners[t, 0], corners[t, 1], corners[t, 2])
+            place = _on_triangle(points[n], corners[t])
             gap = np.sqrt(((place - points[n]) ** 2).sum())
             if gap < distance[n]:
                 distance[n] = gap
@@ -44,29 +44,15 @@ def _nearest(points, corners, candidates, starts):
 
 
 @njit(cache=True, nogil=True)
-def _on_triangle(p, a, b, c):
-    """The point of the triangle a, b, c nearest to p: by the Voronoi regions of its corners, sides and face
-    (Ericson, "Real-Time Collision Detection", 2005, section 5.1.5)."""
-    ab, ac, ap = b - a, c - a, p - a
-    d1, d2 = (ab * ap).sum(), (ac * ap).sum()
-    if d1 <= 0 and d2 <= 0:
-        return a
-    bp = p - b
-    d3, d4 = (ab * bp).sum(), (ac * bp).sum()
-    if d3 >= 0 and d4 <= d3:
-        return b
-    vc = d1 * d4 - d3 * d2
-    if vc <= 0 and d1 >= 0 and d3 <= 0:
-        return a + ab * (d1 / (d1 - d3))
-    cp = p - c
-    d5, d6 = (ab * cp).sum(), (ac * cp).sum()
-    if d6 >= 0 and d5 <= d6:
-        return c
-    vb = d5 * d2 - d1 * d6
-    if vb <= 0 and d2 >= 0 and d6 <= 0:
-        return a + ac * (d2 / (d2 - d6))
-    va = d3 * d6 - d5 * d4
-    if va <= 0 and d4 - d3 >= 0 and d5 - d6 >= 0:
-        return b + (c - b) * ((d4 - d3) / ((d4 - d3) + (d5 - d6)))
-    total = va + vb + vc
-    return a + ab * (vb / total) + ac * (vc / total)
+def _on_triangle(p, corners):
+    """The point of a triangle nearest to p: below p where that lies inside, else the nearest of its sides."""
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    inside, nearest, least = True, corners[0], np.inf
+    for k in range(3):
+        side, way = corners[(k + 1) % 3] - corners[k], p - corners[k]
+        inside &= (np.cross(side, way) * normal).sum() > 0
+        place = corners[k] + side * min(max((side * way).sum() / (side * side).sum(), 0.0), 1.0)
+        gap = ((place - p) ** 2).sum()
+        if gap < least:
+            nearest, least = place, gap
+    return p - normal * (((p - corners[0]) * normal).sum() / (normal * normal).sum()) if inside else nearest

@@ -1,6 +1,6 @@
-"""What the shipped networks cost on this CPU under ONNX Runtime's settings, and under OpenVINO where it is installed.
+"""What the shipped networks cost on this CPU under ONNX Runtime, and under OpenVINO where it is installed.
 
-    .venv/bin/python -m benchmarks.engines [--network bump] [--rounds 40] [--quiet 0.1] [--also FILE.onnx ...]
+    .venv/bin/python -m benchmarks.engines [--rounds 40]
 
 All candidates run once in each round, in changing order, so that what slows the machine slows all alike. CPU time is
 all threads' of this process and counts what they spin away in the 10 ms after a run. Under
@@ -10,19 +10,17 @@ ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI OpenVINO, but not ONNX Runtime, works as on 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
 from benchmarks.clocks import of_machine
-from benchmarks.command import parser_of
+from benchmarks.command import markdown, parser_of
 from extreme3d_ros.cli.bench import vga
-from extreme3d_ros.cli.measures import resident_mb
-from extreme3d_ros.engines import OnnxEngine
+from extreme3d_ros.engines import Engine, OnnxEngine
 from extreme3d_ros.engines.fewer_bits import quantised_path
 from extreme3d_ros.engines.openvino import OpenVinoEngine
 from extreme3d_ros.face_model import load_face_model
@@ -34,67 +32,23 @@ from extreme3d_ros.stages import bump_network, foundation_network
 Arrays = dict[str, np.ndarray]
 NETWORKS = {"bump": bump_network.DEFAULT_NETWORK, "foundation": foundation_network.DEFAULT_NETWORK}
 OWN = "the package's own"
-_LEVEL = ort.GraphOptimizationLevel
-#: Changes to the package's own setting: attributes of the session's options, entries of its configuration.
-SETTINGS: dict[str, tuple[dict, dict]] = {
-    "1 thread": ({"intra_op_num_threads": 1}, {}),
-    "4 threads": ({"intra_op_num_threads": 4}, {}),
-    "threads spin": ({}, {"session.intra_op.allow_spinning": "1"}),
-    "threads spin until the run ends": (
-        {},
-        {"session.intra_op.allow_spinning": "1", "session.force_spinning_stop": "1"},
-    ),
-    "threads spin for 20 us": (
-        {},
-        {"session.intra_op.allow_spinning": "1", "session.intra_op.spin_duration_us": "20"},
-    ),
-    "graph as it is": ({"graph_optimization_level": _LEVEL.ORT_DISABLE_ALL}, {}),
-    "graph basic": ({"graph_optimization_level": _LEVEL.ORT_ENABLE_BASIC}, {}),
-    "graph extended": ({"graph_optimization_level": _LEVEL.ORT_ENABLE_EXTENDED}, {}),
-    "branches in parallel": ({"execution_mode": ort.ExecutionMode.ORT_PARALLEL, "inter_op_num_threads": 2}, {}),
-    "no memory pattern": ({"enable_mem_pattern": False}, {}),
-    "no arena": ({"enable_cpu_mem_arena": False}, {}),
-    "denormals are zero": ({}, {"session.set_denormal_as_zero": "1"}),
-    "no prepacking": ({}, {"session.disable_prepacking": "1"}),
-    "dynamic blocks": ({}, {"session.dynamic_block_base": "4"}),
-}
-_SETTLE = 0.01
+#: Seconds after a run; and cores that others may take in a round that counts.
+_SETTLE, _QUIET = 0.01, 0.1
 
 
-def session(path: Path, attributes: dict, entries: dict) -> Callable[[Arrays], list[np.ndarray]]:
-    """A network under changed settings."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    for name, value in ({"intra_op_num_threads": 2} | attributes).items():
-        setattr(options, name, value)
-    for name, value in ({"session.intra_op.allow_spinning": "0"} | entries).items():
-        options.add_session_config_entry(name, value)
-    made = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda inputs: made.run(None, inputs)
-
-
-def openvino(path: Path, threads: int, precision: str) -> Callable[[Arrays], list[np.ndarray]]:
-    """A network by OpenVINO, as the package sets it."""
-    engine = OpenVinoEngine(path, threads, precision)
-    return lambda inputs: list(engine(**inputs).values())
-
-
-def candidates(path: Path, also: list[Path]) -> Iterator[tuple[str, Callable[[Arrays], list[np.ndarray]]]]:
-    """Every way to run a network, by name."""
-    own = OnnxEngine(path)
-    yield OWN, lambda inputs: list(own(**inputs).values())
-    for name, (attributes, entries) in SETTINGS.items():
-        yield name, session(path, attributes, entries)
-    variants = [quantised_path(path)] * quantised_path(path).exists() + also
-    for other in variants:
-        yield other.stem, session(other, {}, {})
+def candidates(path: Path) -> Iterator[tuple[str, Engine]]:
+    """Every way to run a network, by name; in 8 bits where there is such a version beside it."""
+    yield OWN, OnnxEngine(path)
+    eight_bits = quantised_path(path)
+    if eight_bits.exists():
+        yield eight_bits.stem, OnnxEngine(eight_bits)
     if not find_spec("openvino"):
         return
     for precision in ("f32", "bf16"):
         for threads in (1, 2):
-            yield f"OpenVINO {precision}, {threads} threads", openvino(path, threads, precision)
-    for other in variants:
-        yield f"OpenVINO {other.stem}", openvino(other, 2, "f32")
+            yield f"OpenVINO {precision}, {threads} threads", OpenVinoEngine(path, threads, precision)
+    if eight_bits.exists():
+        yield f"OpenVINO {eight_bits.stem}", OpenVinoEngine(eight_bits, 2, "f32")
 
 
 def inputs_of(network: str) -> Arrays:
@@ -108,9 +62,9 @@ def inputs_of(network: str) -> Arrays:
     return {name: np.ascontiguousarray(value) for name, value in shown[0].items()}
 
 
-def measure(ways: dict, inputs: Arrays, rounds: int, quiet: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """{way: (R, 2) wall and CPU ms} of the rounds in which others took less than `quiet` cores, of all where these are
-    none; and what others took in those rounds, (R,) cores."""
+def measure(ways: dict[str, Engine], inputs: Arrays, rounds: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """{way: (R, 2) wall and CPU ms} of the quiet rounds, of all where there are none; and what others took in those
+    rounds, (R,) cores."""
     times = {name: [] for name in ways}
     others = []
     random = np.random.default_rng(0)
@@ -120,14 +74,14 @@ def measure(ways: dict, inputs: Arrays, rounds: int, quiet: float) -> tuple[dict
             times[name].append(_timed(ways[name], inputs))
         others.append((of_machine() - busy - time.process_time() + own) / (time.perf_counter() - start))
     taken = np.array(others)[3:]
-    kept = taken < quiet
+    kept = taken < _QUIET
     kept = kept if kept.any() else ~kept
     return {name: np.array(found)[3:][kept] for name, found in times.items()}, taken[kept]
 
 
-def _timed(run, inputs: Arrays) -> tuple[float, float]:
+def _timed(engine: Engine, inputs: Arrays) -> tuple[float, float]:
     cpu, start = time.process_time(), time.perf_counter()
-    run(inputs)
+    engine(**inputs)
     wall = time.perf_counter() - start
     time.sleep(_SETTLE)
     return wall * 1e3, (time.process_time() - cpu) * 1e3
@@ -135,60 +89,34 @@ def _timed(run, inputs: Arrays) -> tuple[float, float]:
 
 def table(times: dict[str, np.ndarray], errors: dict[str, float]) -> str:
     """Markdown; ratios are medians over the rounds, of times in the same round."""
-    lines = ["| | median ms | p95 | of own | CPU ms | of own | largest difference |", "|---" * 7 + "|"]
+    rows = []
     for name, found in times.items():
         ratio = np.median(found / times[OWN], axis=0)
         (wall, cpu), late = np.median(found, axis=0), np.percentile(found[:, 0], 95)
-        columns = f"{wall:.2f} | {late:.2f} | {ratio[0]:.2f} | {cpu:.1f} | {ratio[1]:.2f} | {errors[name]:.1e}"
-        lines.append(f"| {name} | {columns} |")
-    return "\n".join(lines)
+        times_of = f"{wall:.2f}", f"{late:.2f}", f"{ratio[0]:.2f}", f"{cpu:.1f}", f"{ratio[1]:.2f}"
+        rows.append([name, *times_of, f"{errors[name]:.1e}"])
+    return markdown(["", "median ms", "p95", "of own", "CPU ms", "of own", "largest difference"], rows)
 
 
-def difference(found: list[np.ndarray], truth: list[np.ndarray]) -> float:
+def difference(found: Arrays, truth: Arrays) -> float:
     """The largest difference of any output, as a share of that output's largest value."""
-    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, truth, strict=True))
-
-
-def start(path: Path, precision: str | None, inputs: Arrays) -> tuple[float, float, float]:
-    """Of an engine in this fresh process: s to load runtime and network, ms of the first answer, MB of memory for all.
-    precision: OpenVINO's; None for ONNX Runtime."""
-    before, began = resident_mb(), time.perf_counter()
-    engine = OpenVinoEngine(path, precision=precision) if precision else OnnxEngine(path)
-    loaded = time.perf_counter()
-    engine(**inputs)
-    return loaded - began, 1e3 * (time.perf_counter() - loaded), resident_mb() - before
-
-
-def starts(path: Path, inputs: Arrays) -> Iterator[str]:
-    """Markdown: `start` of the engines that the package may take."""
-    yield "| | load, s | first answer, ms | memory, MB |\n|---|---|---|---|"
-    ways = {OWN: (path, None)}
-    if find_spec("openvino"):
-        ways |= {"OpenVINO bf16": (path, "bf16")}
-        if quantised_path(path).exists():
-            ways |= {"OpenVINO int8": (quantised_path(path), "f32")}
-    for name, way in ways.items():
-        with get_context("spawn").Pool(1) as pool:
-            yield f"| {name} | {{:.2f}} | {{:.0f}} | {{:.0f}} |".format(*pool.apply(start, (*way, inputs)))
+    return max(
+        float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found.values(), truth.values(), strict=True)
+    )
 
 
 def main() -> None:
     """Prints a table for each network."""
     parser = parser_of("engines", __doc__)
-    parser.add_argument("--network", choices=NETWORKS, action="append", help="default: both")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--quiet", type=float, default=0.1, help="cores that others may take in a round that counts")
-    parser.add_argument("--also", type=Path, nargs="*", default=[], help="variants of the one network that is named")
     arguments = parser.parse_args()
-    for network in arguments.network or NETWORKS:
-        inputs = inputs_of(network)
-        ways = dict(candidates(NETWORKS[network], arguments.also))
-        truth = ways[OWN](inputs)
-        errors = {name: difference(run(inputs), truth) for name, run in ways.items()}
-        times, others = measure(ways, inputs, arguments.rounds, arguments.quiet)
+    for network, path in NETWORKS.items():
+        inputs, ways = inputs_of(network), dict(candidates(path))
+        truth = ways[OWN](**inputs)
+        errors = {name: difference(engine(**inputs), truth) for name, engine in ways.items()}
+        times, others = measure(ways, inputs, arguments.rounds)
         counted = f"{len(others)} of {arguments.rounds} rounds, others at work on {np.median(others):.1f} cores"
-        print(f"\n{network}, {counted}, ONNX Runtime {ort.__version__}\n\n{table(times, errors)}\n")
-        print("\n".join(starts(NETWORKS[network], inputs)))
+        print(f"\n{network}, {counted}, ONNX Runtime {ort.__version__}\n\n{table(times, errors)}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import numpy as np
 
 from benchmarks.command import parser_of
 from training.face_model.activations import sample_activations
-from training.face_model.ict import SKIN_VERTICES
 from training.face_model.render import View
 from training.faces import light as lighting
 from training.faces.generator import FaceGenerator, Rendered
@@ -77,8 +76,7 @@ class Films(FaceGenerator):
     def at(self, seed: int, instant: Instant) -> Rendered:
         """The picture (480, 640) of an instant."""
         streams = [np.random.default_rng([seed, stream]) for stream in range(6)]
-        identity, shape, view = self._scene(seed, instant)
-        R, t = self.heads.pose(shape.neutral, view)
+        shape, view = self._scene(seed, instant)
         picture, face, hair, height, normals = self._picture(
             shape, view, streams[2], streams[5], _light(seed, instant.light)
         )
@@ -88,28 +86,22 @@ class Films(FaceGenerator):
             picture, occluder = occlude(picture, face, *_hand(seed, instant, landmarks), None, "hand")
         coded = lighting.exposed(picture, face, streams[4]) * 2 ** (instant.stops / _GAMMA)
         image = as_photographed(np.minimum(coded, 1.0), _Sensor(seed, instant.grain), 1.0)
-        skin, ours, neutral = (
-            view.place(points).astype(np.float32) for points in (shape.head[:SKIN_VERTICES], shape.ours, shape.neutral)
-        )
-        angles, who = (instant.yaw, instant.pitch, instant.roll), (identity, shape.expression)
-        return Rendered(
-            image, view.camera, skin, ours, neutral, R, t, *angles, *who, face, occluder, hair, height, normals
-        )
+        return self._rendered(image, shape, view, instant.yaw, instant.pitch, face, occluder, hair, height, normals)
 
     def truth(self, seed: int, instant: Instant) -> Truth:
         """All but the picture."""
-        _, shape, view = self._scene(seed, instant)
+        shape, view = self._scene(seed, instant)
         return Truth(view.place(shape.ours), view.place(shape.neutral), *self.heads.pose(shape.neutral, view))
 
-    def _scene(self, seed: int, instant: Instant) -> tuple[np.ndarray, Shape, View]:
-        """The identity (100,), the head and where it is."""
+    def _scene(self, seed: int, instant: Instant) -> tuple[Shape, View]:
+        """The head and where it is."""
         identity = np.random.default_rng([seed, 0]).standard_normal(len(self.heads.ict.identity))
         activations = self._activations(seed, instant.time if instant.talks else 0.0)
         activations[self._blinking] = np.maximum(activations[self._blinking], instant.blink)
         angles = instant.yaw, instant.pitch, instant.roll
         view = sample_view(np.random.default_rng([seed, 1]), _SIZE, *angles, _NEAR)
         moved = replace(view, t=view.t + np.array([instant.aside, 0.0, instant.back]))
-        return identity, self.heads.shape(identity, activations), moved
+        return self.heads.shape(identity, activations), moved
 
     @cached_property
     def _blinking(self) -> list[int]:

@@ -15,15 +15,14 @@ SIZE = (480, 640)
 
 
 def pictures(seed: int = 0):
-    """(name, (480, 640, 3) uint8 BGR) two hundred times."""
+    """(480, 640, 3) uint8 BGR, two hundred times."""
     rng = np.random.default_rng(seed)
     for name in _PICTURES:
         for part in range(5):
-            yield f"{name} {part}", piece(getattr(data, name)(), rng, whole=part == 0)
+            yield piece(getattr(data, name)(), rng, whole=part == 0)
     makers = (room, heap, writing, cloudy, noisy)
     for k in range(200 - 5 * len(_PICTURES)):
-        maker = makers[k % len(makers)]
-        yield f"{maker.__name__} {k}", maker(rng)
+        yield makers[k % len(makers)](rng)
 
 
 def piece(picture: np.ndarray, rng, whole: bool) -> np.ndarray:

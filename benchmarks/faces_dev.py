@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command import markdown
 from benchmarks.mediapipe_mesh import MediaPipeMesh
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.input.frames import frame_of
@@ -16,15 +17,7 @@ from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 
 FOLDER = Path(__file__).parents[1] / "../shared/data/faces_dev"
-GROUPS = {
-    "all 68": slice(0, 68),
-    "inner 51": slice(17, 68),
-    "jaw": slice(0, 17),
-    "brows": slice(17, 27),
-    "nose": slice(27, 36),
-    "eyes": slice(36, 48),
-    "mouth": slice(48, 68),
-}
+GROUPS = {"all 68": slice(0, 68), "inner 51": slice(17, 68)}
 
 
 def measure(model: FaceModel, network: Path, folder: Path = FOLDER) -> dict:
@@ -61,13 +54,8 @@ def _percent(found, truth):
 
 def table(measured: dict) -> str:
     """The figures as markdown."""
-    lines = [
+    rows = ([who, *(f"{of[group]:.2f}" for group in GROUPS)] for who, of in measured["errors"].items())
+    return (
         f"{measured['photographs']} photographs, {len(measured['missed'])} missed; mean error, % of the outer eye "
-        "corners' distance:",
-        "",
-        "| | " + " | ".join(GROUPS) + " |",
-        "|---" * (len(GROUPS) + 1) + "|",
-    ]
-    for who, figures in measured["errors"].items():
-        lines.append(f"| {who} | " + " | ".join(f"{figures[group]:.2f}" for group in GROUPS) + " |")
-    return "\n".join(lines)
+        f"corners' distance:\n\n{markdown(['', *GROUPS], rows)}"
+    )

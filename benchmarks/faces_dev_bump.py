@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command import markdown
 from benchmarks.faces_dev import FOLDER
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.smoothing import smooth_over
@@ -15,9 +16,7 @@ from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import HIDDEN, VISIBLE
 from extreme3d_ros.stages.bump_network import BumpNetwork
-from extreme3d_ros.stages.face_window import FaceWindow, WindowMaker
 from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
-from training.bump.renders import SIZE
 from training.bump.train import area_under_roc
 
 #: What is smoother (sigma, pixels) is left out of the correlation; the mask is made smaller by this many pixels.
@@ -32,7 +31,7 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
     """{figure: [value of each photograph]}; correlations with NN_bump, areas under the ROC curve of occluders."""
     model = load_face_model()
     fast = FastPath(model, None, NetworkLayers(model, network))
-    asked, shading, windows = BumpNetwork(model, network), ShadingLayers(model), WindowMaker(model, SIZE)
+    asked, shading = BumpNetwork(model, network), ShadingLayers(model)
     rows = []
     for path in sorted(folder.glob("[0-9][0-9].png")):
         image = cv2.imread(str(path))
@@ -43,19 +42,16 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
             cv2.imread(str(path.with_name(f"{path.stem}_{name}.png")), 0).astype(np.float32)
             for name in ("bump", "mask", "blended")
         )
-        chance = asked(seen.crop, seen.surface)
         taught = shading(seen.crop, seen.surface, {})
         maps = {
             "luminance": cv2.cvtColor(seen.crop.image, cv2.COLOR_BGR2GRAY),
             "shading": taught.bump,
             "network": seen.layers.bump,
-            "unfaded": chance[1],
-            "NN_bump through the window": through(windows(seen.crop, seen.surface)[0], published, to_map),
         }
         maps = {name: cv2.warpAffine(value.astype(np.float32), to_map, (512, 512)) for name, value in maps.items()}
         labels, by_color, hidden = (
             cv2.warpAffine(value, to_map, (512, 512), flags=cv2.INTER_NEAREST)
-            for value in (seen.layers.occlusion, taught.occlusion, chance[2])
+            for value in (seen.layers.occlusion, taught.occlusion, asked(seen.crop, seen.surface)[2])
         )
         side = (labels == VISIBLE) | (labels == HIDDEN)
         inner = cv2.erode((mask > 127).astype(np.uint8), np.ones((2 * _ERODED + 1,) * 2)) > 0
@@ -72,12 +68,6 @@ def measure(network: Path, folder: Path = FOLDER) -> dict:
     return {figure: [row[figure] for row in rows if figure in row] for figure in max(rows, key=len)}
 
 
-def through(window: FaceWindow, published: np.ndarray, to_map: np.ndarray) -> np.ndarray:
-    """What of a published map (512, 512) the network's window could show, on the crop's pixels."""
-    on_crop = cv2.warpAffine(published, to_map, (512, 512), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    return window.laid_back(window.cut(on_crop), 512, 512)
-
-
 def correlation(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
     """Of the details of two maps (512, 512) on pixels (512, 512) bool."""
     details = [(value - smooth_over(value, where, _SIGMA))[where] for value in (a, b)]
@@ -86,7 +76,5 @@ def correlation(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
 
 def table(measured: dict) -> str:
     """The figures as markdown."""
-    lines = ["| | median | least | photographs |", "|---|---|---|---|"]
-    for figure, values in measured.items():
-        lines.append(f"| {figure} | {np.median(values):.3f} | {min(values):.3f} | {len(values)} |")
-    return "\n".join(lines)
+    rows = ([name, f"{np.median(of):.3f}", f"{min(of):.3f}", str(len(of))] for name, of in measured.items())
+    return markdown(["", "median", "least", "photographs"], rows)

@@ -26,6 +26,7 @@ from benchmarks.face_films import (
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.fitting import Evidence, Fit, PointFitter
 from extreme3d_ros.face_model.identity_filter import ShapeEvidence, shape_evidence
+from extreme3d_ros.output.atomic import placed_when_whole
 from extreme3d_ros.records import Frame
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation_network import FoundationNetwork
@@ -37,7 +38,6 @@ _STILL_YAWS = 0.0, 20.0, -35.0, 45.0, -10.0
 FILMS: dict[str, Callable[[int], list[Instant]]] = {
     "sweep": lambda n: sweep(_FRAMES),
     "frontal": lambda n: frontal(_FRAMES),
-    "still": lambda n: still(_FRAMES, _yaw(n)),
     "held": lambda n: still(45, _yaw(n)),
     "lit": lambda n: lit(30, _yaw(n)),
     "covered": lambda n: covered(30, _yaw(n)),
@@ -77,21 +77,22 @@ class Film:
     views: list[View]
 
 
-def keep(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> None:
-    """Makes a file of arrays, whole or not at all, if it is not there."""
+def kept(path: Path, make: Callable[[], list[dict]]) -> dict[str, np.ndarray]:
+    """The arrays (N, ...) of a file, made of N rows of theirs, whole or not at all, if it is not there."""
     if not path.exists():
-        part = path.with_suffix(".part.npz")
-        np.savez_compressed(part, **make())
-        part.rename(path)
+        rows = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with placed_when_whole(path) as part:
+            np.savez_compressed(part, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+    with np.load(path) as data:
+        return dict(data)
 
 
 class Recorder:
     """Films of seeds, from `folder` where they are there already."""
 
     def __init__(self, folder: Path):
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.films = Films()
+        self._folder, self.films = folder, Films()
         self._fitter = PointFitter(self.films.heads.model)
 
     @cached_property
@@ -100,13 +101,11 @@ class Recorder:
 
     def __call__(self, seed: int, name: str, n: int) -> Film:
         """A film of FILMS, of the n-th person."""
-        path = self._folder / f"{seed}-{name}.npz"
-        keep(path, lambda: self._recorded(seed, FILMS[name](n)))
-        with np.load(path) as data:
-            found, instants = np.flatnonzero(data["found"]), FILMS[name](n)
-            kept = {key: data[key] for key in _KEPT}
-            views = [self._view(instants[i], *(kept[key][i] for key in _KEPT)) for i in found]
-            return Film(seed, data["neutral"][0], Camera(data["K"][0], *self.films.size), views)
+        instants = FILMS[name](n)
+        data = kept(self._folder / f"{seed}-{name}.npz", lambda: self._recorded(seed, instants))
+        found = np.flatnonzero(data["found"])
+        views = [self._view(instants[i], *(data[key][i] for key in _KEPT)) for i in found]
+        return Film(seed, data["neutral"][0], Camera(data["K"][0], *self.films.size), views)
 
     def _view(self, instant, points, deviation, mean, spread, K, score) -> View:
         known = Evidence(points, deviation, mean, spread)
@@ -114,15 +113,14 @@ class Recorder:
         evidence = shape_evidence(known, fit.shape, fit.information)
         return View(instant, fit, evidence, -fit.t @ fit.R, float(score))
 
-    def _recorded(self, seed: int, instants: list[Instant]) -> dict[str, np.ndarray]:
+    def _recorded(self, seed: int, instants: list[Instant]) -> list[dict]:
         detection, rows = Detection(), []
         for instant in instants:
             made = self.films.at(seed, instant)
             faces = detection(made.image)
             face = faces[0] if faces else None
             rows.append({"found": bool(faces), "neutral": made.neutral} | self._known(made, face))
-        detection.close()
-        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        return rows
 
     def _known(self, made, face) -> dict:
         if face is None:

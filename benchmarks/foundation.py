@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import faces_dev
-from benchmarks.command import add_count, figures_parser, tell
+from benchmarks.command import add_count, add_faces_dev, figures_parser, in_processes, markdown, tell
 from benchmarks.mediapipe_mesh import MediaPipeMesh
 from benchmarks.scan_to_mesh import ALIGNED, ToMesh, distances_mm, normalised, within_area
 from extreme3d_ros.face_model import load_face_model
@@ -87,9 +86,7 @@ class Bench:
         return float(100 * np.linalg.norm(off, axis=1).mean() / unit)
 
 
-@lru_cache(1)
-def _bench(network: Path) -> Bench:
-    return Bench(network)
+_bench = lru_cache(1)(Bench)
 
 
 def _job(arguments):
@@ -97,7 +94,7 @@ def _job(arguments):
     return face[1:], _bench(network)(*face)
 
 
-def measure(network: Path, count: int, processes: int) -> dict:
+def measure(network: Path, count: int) -> dict:
     """{condition: {figure: {|yaw|: mean over the faces}}}, of `count` faces to either side at each yaw."""
     jobs = [
         (network, HELD_OUT + 1000 * yaw + n, float(yaw if n % 2 else -yaw), share)
@@ -107,10 +104,9 @@ def measure(network: Path, count: int, processes: int) -> dict:
     ]
     values: dict = defaultdict(list)
     names = {share: name for name, share in SHARES.items()}
-    with get_context("spawn").Pool(processes) as pool:
-        for (yaw, share), figures in pool.imap_unordered(_job, jobs, chunksize=4):
-            for figure, value in figures.items():
-                values[names[share], figure, abs(int(yaw))].append(value)
+    for (yaw, share), figures in in_processes(_job, jobs):
+        for figure, value in figures.items():
+            values[names[share], figure, abs(int(yaw))].append(value)
 
     def at_yaws(*key):
         return {yaw: float(np.mean(values[(*key, yaw)] or [np.nan])) for yaw in YAWS}
@@ -120,28 +116,26 @@ def measure(network: Path, count: int, processes: int) -> dict:
 
 def table(measured: dict) -> str:
     """The figures as markdown."""
-    head = [f"| | | {' | '.join(f'{yaw}°' for yaw in YAWS)} | mean |", "|---" * (len(YAWS) + 3) + "|"]
+    lines = []
     for figure, label in FIGURES.items():
         for name in SHARES:
             row = list(measured[name][figure].values())
-            if np.isnan(row).all():
-                continue
-            head.append(f"| {label} | {name} | " + " | ".join(f"{v:.2f}" for v in [*row, np.nanmean(row)]) + " |")
-    return "\n".join(head)
+            if not np.isnan(row).all():
+                lines.append([label, name, *(f"{value:.2f}" for value in (*row, np.nanmean(row)))])
+    return markdown(["", "", *(f"{yaw}°" for yaw in YAWS), "mean"], lines)
 
 
 def main() -> None:
     """Prints the tables."""
     parser = figures_parser("foundation", __doc__)
     add_count(parser, 8, "faces to either side at each yaw")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--faces-dev", action="store_true", help="the photographs of shared/data/faces_dev instead")
+    add_faces_dev(parser)
     parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another foundation network")
     arguments = parser.parse_args()
     if arguments.faces_dev:
         tell(arguments, faces_dev.measure(load_face_model(), arguments.network), faces_dev.table)
     else:
-        tell(arguments, measure(arguments.network, arguments.count, arguments.processes), table)
+        tell(arguments, measure(arguments.network, arguments.count), table)
 
 
 if __name__ == "__main__":

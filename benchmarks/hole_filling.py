@@ -15,14 +15,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
-from multiprocessing import get_context
 
 import cv2
 import numpy as np
 
 from benchmarks.bump import HELD_OUT
 from benchmarks.clocks import milliseconds
-from benchmarks.command import add_count, figures_parser, tell
+from benchmarks.command import add_count, add_faces_dev, figures_parser, in_processes, markdown, tell
 from benchmarks.covered_faces import AGO, DAY, KINDS, Covered, Persons, blotted
 from benchmarks.faces_dev import FOLDER
 from extreme3d_ros.face_model import load_face_model
@@ -110,8 +109,7 @@ class Bench:
         return blend(layers.bump, donor, hole, (layers.occlusion == VISIBLE) & ~hole, 12.0)
 
     def errors(self, case: Covered, moments: dict[str, list[Observation]]) -> dict[str, float]:
-        """l1_*: mean mm off the clear face's bump in the hole; angle_*: mean degrees between the normals; seam: the
-        mean step of the bump along the border of the filled hole over that inside the face."""
+        """l1_*: mean mm off the clear face's bump in the hole; angle_*: mean degrees between the normals."""
         seen, made = case.clear, self.filled(case, moments)
         inside = case.hole & (seen.layers.occlusion == VISIBLE) & (seen.surface.facing > 0.3)
         found = {f"l1_{name}": 1e3 * np.abs(bump - seen.layers.bump)[inside].mean() for name, bump in made.items()}
@@ -119,7 +117,6 @@ class Bench:
         for name in made:
             cosine = np.sum(normals[name][inside] * normals["true"][inside], axis=1)
             found[f"angle_{name}"] = np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()
-        found["seam"] = seam(made[AGO if AGO in made else "strangers"], case.hole, seen.layers)
         return {name: float(value) for name, value in found.items()}
 
 
@@ -140,23 +137,7 @@ def surface_normals(seen: Observation, bump: np.ndarray) -> np.ndarray:
     return out
 
 
-def seam(bump: np.ndarray, hole: np.ndarray, layers: Layers) -> float:
-    """Mean step between neighbours where the hole ends over that between neighbours of the visible skin."""
-    skin = (layers.occlusion == VISIBLE) & ~hole
-    steps = [[], []]
-    for axis in (0, 1):
-        step = np.abs(np.diff(bump, axis=axis))
-        near, far = np.delete(hole, -1, axis), np.delete(hole, 0, axis)
-        skin_near, skin_far = np.delete(skin, -1, axis), np.delete(skin, 0, axis)
-        steps[0].append(step[(near & skin_far) | (far & skin_near)])
-        steps[1].append(step[skin_near & skin_far])
-    across, inside = (np.concatenate(part) for part in steps)
-    return float(across.mean() / max(inside.mean(), 1e-9)) if len(across) else float("nan")
-
-
-@lru_cache(1)
-def _bench() -> Bench:
-    return Bench()
+_bench = lru_cache(1)(Bench)
 
 
 def _job(seed: int):
@@ -166,10 +147,9 @@ def _job(seed: int):
     return [(kind, bench.errors(case, moments)) for kind, case in cases.items() if case is not None]
 
 
-def measure(count: int, processes: int) -> dict:
+def measure(count: int) -> dict:
     """{kind: {figure: mean over `count` rendered persons}}."""
-    with get_context("spawn").Pool(processes) as pool:
-        return _means(pool.imap_unordered(_job, range(_FIRST, _FIRST + count)))
+    return _means(in_processes(_job, range(_FIRST, _FIRST + count)))
 
 
 def measure_photographs() -> dict:
@@ -201,7 +181,7 @@ def _means(found) -> dict:
     kinds = dict.fromkeys(kind for kind, _ in values)
     return {
         kind: {name: float(np.nanmean(of)) for (of_kind, name), of in values.items() if of_kind == kind}
-        | {"cases": len(values[kind, "seam"])}
+        | {"cases": len(values[kind, "l1_zero"])}
         for kind in kinds
     }
 
@@ -209,28 +189,23 @@ def _means(found) -> dict:
 def table(measured: dict) -> str:
     """The figures as markdown."""
     errors, spent = measured["errors"], measured["ms"]
-    lines = ["| | | " + " | ".join(WAYS) + " |", "|---" * (2 + len(WAYS)) + "|"]
+    lines = []
     for figure, label in (("l1", "mm off"), ("angle", "degrees off")):
         for kind, of in errors.items():
             shown = [of.get(f"{figure}_{way}") for way in WAYS]
-            cells = " | ".join("" if value is None else f"{value:.3g}" for value in shown)
-            lines.append(f"| {label} | {kind} ({of['cases']}) | {cells} |")
-    seams = ", ".join(f"{kind} {of['seam']:.2f}" for kind, of in errors.items())
-    lines += ["", f"steps along the seam over those inside the face: {seams}"]
-    lines += ["", "processor ms, dark glasses: " + ", ".join(f"{way} {ms:.1f}" for way, ms in spent.items())]
-    return "\n".join(lines)
+            cells = ("" if value is None else f"{value:.3g}" for value in shown)
+            lines.append([label, f"{kind} ({of['cases']})", *cells])
+    times = ", ".join(f"{way} {ms:.1f}" for way, ms in spent.items())
+    return f"{markdown(['', '', *WAYS], lines)}\n\nprocessor ms, dark glasses: {times}"
 
 
 def main() -> None:
     """Prints the tables."""
     parser = figures_parser("hole_filling", __doc__)
     add_count(parser, 12, "rendered persons")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--faces-dev", action="store_true", help="the clear photographs of shared/data/faces_dev instead"
-    )
+    add_faces_dev(parser)
     arguments = parser.parse_args()
-    errors = measure_photographs() if arguments.faces_dev else measure(arguments.count, arguments.processes)
+    errors = measure_photographs() if arguments.faces_dev else measure(arguments.count)
     tell(arguments, {"errors": errors, "ms": times()}, table)
 
 

@@ -22,7 +22,6 @@ from extreme3d_ros.input.images import read_image
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
-from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK
 
 #: Photographs are shrunk to this longer side.
 _LONGEST = 1280
@@ -31,9 +30,9 @@ _LONGEST = 1280
 class Shapes:
     """The shape coefficients (99,) of the largest face of a photograph, None where there is none."""
 
-    def __init__(self, model: FaceModel, network: Path):
+    def __init__(self, model: FaceModel):
         self._detection, self._crop = Detection(), FaceCrop(model)
-        self._foundation = FoundationFit(model, network=network)
+        self._foundation = FoundationFit(model)
 
     def __call__(self, image: np.ndarray) -> np.ndarray | None:
         faces = self._detection(image)
@@ -43,13 +42,13 @@ class Shapes:
         return self._foundation(frame, faces[0], self._crop(frame, faces[0]))[1].shape
 
 
-def measure(folder: Path, network: Path) -> dict:
+def measure(folder: Path) -> dict:
     """Photographs and persons seen; mean cosine between shapes of the same person, of two persons, and between a shape
     and the mirrored shape of the mirrored photograph; and how often a pair of one person is more alike than a pair of
     two (the area under the ROC curve; 0.5 is chance)."""
     model = load_face_model()
     count = len(model.shape_modes)
-    shapes, flip = Shapes(model, network), MirrorImage(model).coefficients[:count, :count]
+    shapes, flip = Shapes(model), MirrorImage(model).coefficients[:count, :count]
     persons, found, back = [], [], []
     for path in sorted(folder.glob("*/*")):
         image = _shrunk(read_image(path))
@@ -90,9 +89,7 @@ def main() -> None:
     """Prints the figures."""
     parser = parser_of("identity", __doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another foundation network")
-    arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.folder, arguments.network), indent=1))
+    print(json.dumps(measure(parser.parse_args().folder), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """From image to message: the age of what the nodes publish when it is received, and what the processes cost.
 
-    .venv/bin/python -m benchmarks.latency [--seconds 30] [--repeats 1]
+    .venv/bin/python -m benchmarks.latency [--seconds 30]
 
 An image_source sends the demo picture, 640 x 480; this process subscribes to bump_map and mesh. Each arrangement goes
 through three phases: 3 images a second, at which nothing waits for its turn, so that age minus the stages' own times is
@@ -19,10 +19,12 @@ import numpy as np
 
 from benchmarks.clocks import summary
 from benchmarks.command import parser_of
-from benchmarks.containers import ARRANGEMENTS, Child, Cost
+from benchmarks.containers import Child, Cost
 from benchmarks.viewer import Viewer
 from extreme3d_ros.messages.stamps import age_ms
 
+#: The executables that make up each arrangement.
+ARRANGEMENTS = {"two processes": ["face_node", "completion_node"], "face_container": ["face_container"]}
 SLOW, FAST = 3.0, 15.0
 _NAMESPACE, _CAMERA = "/face", "/camera"
 _REMAP = ["-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
@@ -71,10 +73,10 @@ class Ages(Viewer):
 class Road:
     """An arrangement of the nodes and the source that feeds it."""
 
-    def __init__(self, arrangement: str, picture: Path):
+    def __init__(self, executables: list[str], picture: Path):
         self._picture, self._source = picture, None
         arguments = ["-r", f"__ns:={_NAMESPACE}", *_REMAP, "-p", "reliability:=reliable"]
-        self.nodes = [Child(name, *arguments) for name in ARRANGEMENTS[arrangement]]
+        self.nodes = [Child(name, *arguments) for name in executables]
 
     def feed(self, rate: float) -> None:
         """Has so many images a second sent."""
@@ -141,8 +143,6 @@ def main() -> None:
     """Prints the report."""
     parser = parser_of("latency", __doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="of the phase of 15 images a second")
-    parser.add_argument("--repeats", type=int, default=1, help="how often each arrangement has its turn")
-    parser.add_argument("--arrangements", nargs="+", choices=ARRANGEMENTS, default=list(ARRANGEMENTS))
     options = parser.parse_args()
     os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="77")
     from extreme3d_ros.cli.bench import vga
@@ -154,14 +154,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.png"
         cv2.imwrite(str(picture), vga(demo_image()))
-        for _ in range(options.repeats):
-            for arrangement in options.arrangements:
-                road = Road(arrangement, picture)
-                try:
-                    report = measure(viewer, road, options.seconds)
-                finally:
-                    road.end()
-                print(arrangement, *report, sep="\n  ", flush=True)
+        for arrangement, executables in ARRANGEMENTS.items():
+            road = Road(executables, picture)
+            try:
+                report = measure(viewer, road, options.seconds)
+            finally:
+                road.end()
+            print(arrangement, *report, sep="\n  ", flush=True)
 
 
 if __name__ == "__main__":

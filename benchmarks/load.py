@@ -1,9 +1,9 @@
-"""The nodes under load: a fast camera of large images, many subscribers to /face/mesh, and some who come and go.
+"""The nodes under load: a fast camera of large images, and many subscribers to /face/mesh.
 
-    .venv/bin/python -m benchmarks.load [--seconds 20] [--parts images subscribers comings] [--comings 100] [--json]
+    .venv/bin/python -m benchmarks.load [--seconds 20] [--parts images subscribers] [--json]
 
 All are processes of their own (load_parts.py), all on this machine; "of a core" is what a process uses of one, in
-percent. Three tables:
+percent. Two tables:
 
 images: a camera (raw: bgr8, or JPEG) before face_node and completion_node, who watches bump_map and mesh.
   sent, taken, done: images a second that the camera sent, that face_node counted, of which a bump_map came
@@ -20,26 +20,23 @@ subscribers: of mesh, raw, each a process of its own, before a camera of 640 x 4
   age, 95 %, max: milliseconds from stamp to arrival, of all
   a mesh: milliseconds of processor that completion_node spends on one; subscribers: of a core, all together
   shared: MB of shared memory that completion_node holds
-  slow: one more that sleeps for a second over each; stopped: one more that SIGSTOP holds for the whole time
-comings: a subscriber, a DDS participant of its own, comes, waits for a mesh, and goes.
-  Memory, file handles and threads of the nodes before and after, when ten had come before.
+  one slow: one more that sleeps for a second over each
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 
 from benchmarks.command import parser_of
 from benchmarks.containers import Child
 from benchmarks.load_parts import CAMERA, NAMESPACE, Part
-from benchmarks.load_tables import Window, ages, held, print_table
+from benchmarks.load_tables import Window, ages, print_table, shared_mb
 
 #: transport, reliability, size, rate; the first is what the others are compared with.
 CAMERAS = [
@@ -51,7 +48,8 @@ CAMERAS = [
     ("compressed", "best_effort", "1920x1080", 60),
     ("compressed", "reliable", "1920x1080", 60),
 ]
-SUBSCRIBERS = [(1, ""), (4, ""), (16, ""), (4, "slow"), (4, "stopped")]
+#: How many, and whether there is a slow one too.
+SUBSCRIBERS = [(1, False), (4, False), (16, False), (4, True)]
 
 #: Seconds until the first messages at most: a new installation compiles its kernels; and until all has settled.
 _PATIENCE, _SETTLING = 120.0, 5.0
@@ -113,28 +111,24 @@ def try_camera(transport: str, reliability: str, size: str, rate: int, seconds: 
     }
 
 
-def try_subscribers(count: int, more: str, seconds: float) -> dict[str, object]:
+def try_subscribers(count: int, slow: bool, seconds: float) -> dict[str, object]:
     """A row of the second table."""
     face, completion = nodes("raw", "best_effort")
     camera = Part("send", "raw", "best_effort", "640x480", 15)
     counter = Part("listen", 0, "bump_map")
     subscribers = [Part("listen", 0, "mesh") for _ in range(count)]
-    odd = [Part("listen", float(more == "slow"), "mesh")] if more else []
-    with ended(camera, counter, *subscribers, *odd, face, completion):
-        for part in [counter, *subscribers, *odd]:
+    sleepy = [Part("listen", 1, "mesh")] * slow
+    with ended(camera, counter, *subscribers, *sleepy, face, completion):
+        for part in [counter, *subscribers, *sleepy]:
             part.wait(_PATIENCE)
-        if more == "stopped":
-            odd[0].send_signal(signal.SIGSTOP)
         time.sleep(_SETTLING)
         busy = Window([completion, *subscribers], seconds)
-        shared = held(completion)["shared MB"]
-        if more == "stopped":
-            odd[0].send_signal(signal.SIGCONT)
+        shared = shared_mb(completion)
         seen = [busy.within(np.array(part.report()[0])) for part in subscribers]
         observed = busy.within(np.array(counter.report()[0]))
     rates, age = [len(meshes) / seconds for meshes in seen], np.concatenate([ages(meshes) for meshes in seen])
     return {
-        "subscribers": f"{count}{' and one ' * bool(more)}{more}",
+        "subscribers": f"{count}{' and one slow' * slow}",
         "sent": len(observed) / seconds,
         "rate min": min(rates),
         "rate max": max(rates),
@@ -149,37 +143,17 @@ def try_subscribers(count: int, more: str, seconds: float) -> dict[str, object]:
     }
 
 
-def try_comings(times: int) -> list[dict[str, object]]:
-    """The third table, a row for each node before and after."""
-    face, completion = nodes("raw", "best_effort")
-    camera = Part("send", "raw", "best_effort", "640x480", 15)
-    rows, took = [], []
-    with ended(camera, face, completion):
-        for comings in (10, times):
-            with ExitStack() as visiting:
-                visitor = Part("come_and_go", comings)
-                visiting.enter_context(ended(visitor))
-                visitor.wait(_PATIENCE + 5 * comings)
-                took = visitor.report()
-            time.sleep(_SETTLING)
-            for node in (face, completion):
-                rows.append({"node": node.name, "comings": comings, **held(node), "wait": float(np.median(took))})
-    return rows
-
-
 def main() -> None:
     """Prints the tables."""
     parser = parser_of("load", __doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="that each row is measured for")
-    parser.add_argument("--parts", nargs="+", choices=["images", "subscribers", "comings"])
-    parser.add_argument("--comings", type=int, default=100)
+    parser.add_argument("--parts", nargs="+", choices=["images", "subscribers"])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="161")
     tables = {
         "images": lambda: (try_camera(*camera, options.seconds) for camera in CAMERAS),
         "subscribers": lambda: (try_subscribers(*who, options.seconds) for who in SUBSCRIBERS),
-        "comings": lambda: try_comings(options.comings),
     }
     made = {}
     for part in options.parts or tables:

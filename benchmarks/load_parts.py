@@ -1,4 +1,4 @@
-"""The processes that benchmarks.load puts around the nodes: a camera, listeners, and one who comes and goes.
+"""The processes that benchmarks.load puts around the nodes: a camera and listeners.
 
 Each works until its standard input is closed, and then writes what it saw as a line of JSON. All times are nanoseconds
 of the system's clock, of which the stamps are too.
@@ -37,10 +37,6 @@ class Part(Child):
         """Until it has what it waits for; SystemExit after so many seconds."""
         if not select([self._process.stdout], [], [], patience)[0] or self._process.stdout.readline() != "ready\n":
             raise SystemExit(f"nothing came to {self.name} for {patience:.0f} s")
-
-    def send_signal(self, number: int) -> None:
-        """Stops it or lets it go on."""
-        self._process.send_signal(number)
 
     def report(self) -> list:
         """Ends it; what it saw."""
@@ -143,34 +139,6 @@ def listen(pause: str, *topics: str) -> None:
     print(json.dumps(seen))
 
 
-def come_and_go(times: str) -> None:
-    """Subscribes to mesh, waits for one, and goes, each time with a DDS participant of its own. Tells milliseconds."""
-    import rclpy
-    from rclpy.context import Context
-    from rclpy.executors import SingleThreadedExecutor
-    from visualization_msgs.msg import Marker
-
-    from extreme3d_ros.nodes.qos import MESH
-
-    took, ended = [], _until_closed()
-    for _ in range(int(times)):
-        start, context, came = time.monotonic(), Context(), []
-        rclpy.init(context=context)
-        node = rclpy.create_node("visitor", context=context)
-        node.create_subscription(Marker, f"{NAMESPACE}/mesh", came.append, MESH, raw=True)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        while not came:
-            executor.spin_once(timeout_sec=0.1)
-        took.append(1e3 * (time.monotonic() - start))
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.shutdown(context=context)
-    print("ready", flush=True)
-    ended.wait()
-    print(json.dumps(took))
-
-
 def _init() -> None:
     """Begins with ROS; signals end the process at once."""
     import rclpy
@@ -195,4 +163,4 @@ def _until_closed() -> threading.Event:
 
 
 if __name__ == "__main__":
-    {"send": send, "listen": listen, "come_and_go": come_and_go}[sys.argv[1]](*sys.argv[2:])
+    {"send": send, "listen": listen}[sys.argv[1]](*sys.argv[2:])

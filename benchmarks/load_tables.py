@@ -42,15 +42,10 @@ def ages(entries: np.ndarray) -> np.ndarray:
     return (entries[:, 1] - entries[:, 0]) / 1e6
 
 
-def held(child: Child) -> dict[str, float]:
-    """What a process holds: MB of memory and of shared memory that it has touched, file handles, threads."""
-    folder = Path(f"/proc/{child._process.pid}")
-    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-    memory = {name: int(status[field].split()[0]) / 1e3 for name, field in _MEMORY.items()}
-    return memory | {"handles": len(list((folder / "fd").iterdir())), "threads": int(status["Threads"])}
-
-
-_MEMORY = {"own MB": "RssAnon", "shared MB": "RssShmem"}
+def shared_mb(child: Child) -> float:
+    """MB of shared memory that a process has touched."""
+    lines = Path(f"/proc/{child._process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("RssShmem"))
 
 
 def print_table(rows: Iterable[dict[str, object]]) -> None:

@@ -14,7 +14,7 @@ from itertools import combinations, product
 import cv2
 import numpy as np
 
-from benchmarks.command import parser_of
+from benchmarks.command import add_seeds, parser_of, seeds_of
 from benchmarks.face_films import Films, Instant
 from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.detection.region import Pyramid
@@ -25,6 +25,8 @@ _VIEWS = (0.0, 0.0), (15.0, 5.0), (-12.0, 0.0), (35.0, 0.0), (-35.0, 5.0)
 _NEAR = 16.0
 _QUANTILES = 50, 90, 98, 99.5, 100
 _LOW = 0, 0.5, 2, 10, 50
+#: Shares beyond these are printed.
+_GATES = 0.14, 0.28
 
 
 def looks(seeds: range) -> dict[int, list[tuple[float, list[Look]]]]:
@@ -37,7 +39,6 @@ def looks(seeds: range) -> dict[int, list[tuple[float, list[Look]]]]:
             image = films.at(seed, Instant(0.5 * n, yaw, pitch, 0.0, True, False, n)).image
             seen = [_look(detection, each) for each in (image, altered(image, random))]
             found.setdefault(seed, []).append((yaw, [look for look in seen if look]))
-    detection.close()
     return found
 
 
@@ -70,17 +71,14 @@ def unlikeness(found: dict[int, list[tuple[float, list[Look]]]], near: bool) -> 
 def main() -> None:
     """Prints the quantiles."""
     parser = parser_of("looks", __doc__)
-    parser.add_argument("--count", type=int, default=14)
-    parser.add_argument("--first", type=int, default=900, help="seed of the first head (default 900)")
-    parser.add_argument("--gates", type=float, nargs="*", default=(0.14, 0.28), help="shares beyond them are printed")
-    arguments = parser.parse_args()
-    found = looks(range(arguments.first, arguments.first + arguments.count))
+    add_seeds(parser, 14, 900, "heads")
+    found = looks(seeds_of(parser.parse_args()))
     for name, near in ("near views", True), ("other views", False):
         same, other = unlikeness(found, near)
         print(f"{name}: {len(same)} pairs of one head, {len(other)} of two")
         print("  one: " + ", ".join(f"{q} % {np.percentile(same, q):.3f}" for q in _QUANTILES))
         print("  two: " + ", ".join(f"{q} % {np.percentile(other, q):.3f}" for q in _LOW))
-        for gate in arguments.gates:
+        for gate in _GATES:
             print(f"  {gate}: {(same > gate).mean():.1%} of one refused, {(other <= gate).mean():.1%} of two let in")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
 
 from extreme3d_ros.face_model.model import FaceModel
-from training.face_model.detector import Detector
+from training.face_model.sightings import Detector
 
 
 class MediaPipeMesh:

@@ -19,8 +19,7 @@ from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import read_image
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Observation
-from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK
-from extreme3d_ros.stages.layers import NetworkLayers, ShadingLayers
+from extreme3d_ros.stages.layers import ShadingLayers
 
 _LIGHT = np.array([-0.5, -0.45, -0.74])
 _COLORS = {VISIBLE: (0, 160, 0), HIDDEN: (0, 0, 200), TURNED_AWAY: (200, 0, 0)}
@@ -52,10 +51,9 @@ def main() -> None:
     parser = parser_of("normals_sheet", __doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE")
     parser.add_argument("--out", type=Path, default=Path("out/normals.png"))
-    parser.add_argument("--network", type=Path, default=DEFAULT_NETWORK, help="another bump network")
     arguments = parser.parse_args()
     model = load_face_model()
-    fast, shading = FastPath(model, layers=NetworkLayers(model, arguments.network)), ShadingLayers(model)
+    fast, shading = FastPath(model), ShadingLayers(model)
     rows = []
     for path in arguments.images:
         image = read_image(path)

@@ -20,7 +20,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker
 
 from benchmarks.clocks import milliseconds
-from benchmarks.command import figures_parser, tell
+from benchmarks.command import figures_parser, markdown, tell
 from extreme3d_ros.cli.bench import vga
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.input.frames import frame_of
@@ -84,13 +84,12 @@ def measure(rounds: int) -> dict:
 
 def table(measured: dict) -> str:
     """The figures as markdown, with their ratio to the peer's."""
-    lines = []
+    tables = []
     titles = {"following": "a face followed", "markers": f"a Marker of {measured['triangles']:,} triangles"}
     for (kind, title), peer in zip(titles.items(), (GRAPH, POINTS)):
-        lines += [f"| {title} | ms | of {peer} |", "|---|---|---|"]
-        lines += [f"| {way} | {ms:.1f} | {ms / measured[kind][peer]:.2g} |" for way, ms in measured[kind].items()]
-        lines.append("")
-    return "\n".join(lines[:-1])
+        rows = ([way, f"{ms:.1f}", f"{ms / measured[kind][peer]:.2g}"] for way, ms in measured[kind].items())
+        tables.append(markdown([title, "ms", f"of {peer}"], rows))
+    return "\n\n".join(tables)
 
 
 def main() -> None:

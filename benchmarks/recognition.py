@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
-from multiprocessing import get_context
 
 import numpy as np
 
 from benchmarks.bump import HELD_OUT
-from benchmarks.command import add_count, figures_parser, tell
+from benchmarks.command import add_count, figures_parser, in_processes, markdown, tell
 from benchmarks.covered_faces import AGO, DAY, KINDS, Covered
 from benchmarks.hole_filling import Bench
 from extreme3d_ros.records import VISIBLE
@@ -60,10 +59,9 @@ def likeness(probe: np.ndarray, enrolled: np.ndarray) -> float:
     return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12))
 
 
-def measure(count: int, processes: int) -> dict:
+def measure(count: int) -> dict:
     """{kind: {way: rank-1 rate}}, of probes among all enrolled persons."""
-    with get_context("spawn").Pool(processes) as pool:
-        found = pool.map(_job, range(_FIRST, _FIRST + count), chunksize=1)
+    found = list(in_processes(_job, range(_FIRST, _FIRST + count)))
     enrolled = {person: skin for person, (skin, _) in enumerate(found) if skin is not None}
     mean = np.nanmean(list(enrolled.values()), axis=0)
     hits: dict = defaultdict(list)
@@ -79,18 +77,16 @@ def measure(count: int, processes: int) -> dict:
 
 def table(rates: dict) -> str:
     """The rates as markdown."""
-    lines = ["| rank 1, % | " + " | ".join(WAYS) + " |", "|---" * (1 + len(WAYS)) + "|"]
-    lines += [f"| {kind} | " + " | ".join(f"{100 * of[way]:.0f}" for way in WAYS) + " |" for kind, of in rates.items()]
-    return "\n".join(lines)
+    rows = ([kind, *(f"{100 * of[way]:.0f}" for way in WAYS)] for kind, of in rates.items())
+    return markdown(["rank 1, %", *WAYS], rows)
 
 
 def main() -> None:
     """Prints the table."""
     parser = figures_parser("recognition", __doc__)
     add_count(parser, 40, "rendered persons")
-    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    tell(arguments, measure(arguments.count, arguments.processes), table)
+    tell(arguments, measure(arguments.count), table)
 
 
 if __name__ == "__main__":

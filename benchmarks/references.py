@@ -4,21 +4,18 @@
 
 Directions and features are drawn at random, skins are holes in their files: a million entries take 0.2 GB of the
 temporary folder for a while. All run on one thread; times are the processor's, so that what else works on the machine
-does not count; the first row's memory is the compiled search's. Beside the package's search: the two ways to find the
-nearest viewpoints that it was chosen over, all cosines at once and numpy's argpartition, and SciPy's KD-tree. Below the
-table: the whole stage with 12,000 entries, on scikit-image's astronaut behind a dark bar.
+does not count; the first row's memory is the compiled search's. Below the table: the whole stage with 12,000 entries,
+on scikit-image's astronaut behind a dark bar.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from benchmarks.clocks import summary
 from benchmarks.command import figures_parser, tell
@@ -34,7 +31,6 @@ from extreme3d_ros.references.manifest import Manifest, Part
 
 COUNTS = (200, 12_000, 100_000, 1_000_000)
 _LENGTH, _SEARCHES, _K = 99, 200, 100
-_FLIP = np.float32([-1, 1, 1])
 
 
 def measure(count: int, folder: Path) -> dict:
@@ -47,20 +43,13 @@ def measure(count: int, folder: Path) -> dict:
     rng = np.random.default_rng(1)
     directions, features, twins = _directions(rng, _SEARCHES), _units(rng, _SEARCHES), _units(rng, _SEARCHES)
     gallery.alike(directions[0], features[0], twins[0], _K)
-    whole = _times(lambda n: gallery.alike(directions[n], features[n], twins[n], _K))
+    times = []
+    for number in range(_SEARCHES):
+        start = time.thread_time()
+        gallery.alike(directions[number], features[number], twins[number], _K)
+        times.append(1e3 * (time.thread_time() - start))
     held = _held_mb() - before
-    start = time.thread_time()
-    tree = cKDTree(gallery.directions)
-    built = time.thread_time() - start
-    return {
-        "entries": count,
-        "open_s": round(opened, 3),
-        "held_mb": round(held, 1),
-        "search_ms": whole,
-        "argpartition_ms": _times(lambda n: _partitioned(gallery.directions, directions[n]), 20),
-        "kd_tree_ms": _times(lambda n: [tree.query(directions[n] * flip, _K) for flip in (1, _FLIP)]),
-        "kd_tree_build_s": round(built, 3),
-    }
+    return {"entries": count, "open_s": round(opened, 3), "held_mb": round(held, 1), "search_ms": summary(times)}
 
 
 def stage_ms(frames: int = 30) -> dict:
@@ -111,20 +100,6 @@ def _units(rng: np.random.Generator, count: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def _partitioned(directions: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    cosines = np.concatenate([directions @ direction, directions @ (direction * _FLIP)])
-    return np.argpartition(-cosines, _K - 1)[:_K]
-
-
-def _times(search: Callable[[int], object], searches: int = _SEARCHES) -> dict:
-    times = []
-    for number in range(searches):
-        start = time.thread_time()
-        search(number)
-        times.append((time.thread_time() - start) * 1e3)
-    return summary(times)
-
-
 def _held_mb() -> float:
     """Memory of this process's own; pages of mapped files, which the system takes back at will, not counted."""
     with open("/proc/self/status") as status:
@@ -144,12 +119,10 @@ def main() -> None:
 
 
 def _table(measured: dict) -> str:
-    names = ("search", "argpartition", "kd_tree")
-    lines = ["milliseconds of one core: median / 95 %; argpartition and KD-tree find the viewpoints only"]
-    lines.append(f"{'entries':>9}{'open s':>8}{'held MB':>9}" + "".join(f"{name:>18}" for name in names) + "  tree s")
+    lines = [f"{'entries':>9}{'open s':>8}{'held MB':>9}{'ms of one core: median / 95 %':>32}"]
     for row in measured["search"]:
-        times = "".join("{median:>9.2f} / {p95:<6.2f}".format(**row[f"{name}_ms"]) for name in names)
-        lines.append(f"{row['entries']:>9}{row['open_s']:>8}{row['held_mb']:>9}{times}{row['kd_tree_build_s']:>8}")
+        times = "{median:>23.2f} / {p95:<6.2f}".format(**row["search_ms"])
+        lines.append(f"{row['entries']:>9}{row['open_s']:>8}{row['held_mb']:>9}{times}")
     stage = "the whole stage with 12,000 entries, {hidden:.0%} hidden: {median} ms, 95 % {p95} ms"
     lines.append(stage.format(**measured["stage"]))
     return "\n".join(lines)

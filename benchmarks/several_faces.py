@@ -131,7 +131,6 @@ def main() -> None:
     parser.add_argument("--faces", type=int, nargs="+", choices=(1, 2, 3), default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--engines", type=Path, help="folder of another engine's package")
-    parser.add_argument("--alone", action="store_true", help="face_node only")
     options = parser.parse_args()
     os.environ.update(FASTDDS_BUILTIN_TRANSPORTS="SHM", ROS_DOMAIN_ID="91")
     from extreme3d_ros.nodes.transport import make_room
@@ -141,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for engines in ["", *([str(options.engines)] if options.engines else [])]:
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [path, engines]))
-            for completed in (False,) if options.alone else (False, True):
+            for completed in (False, True):
                 print(f"face_node{' and completion_node' * completed}{', with ' * bool(engines)}{engines}")
                 print("faces  ids  bump_map/s  meshes/s each   processor", flush=True)
                 for faces in options.faces:

@@ -3,13 +3,12 @@ symmetry, and how long they take.
 
     .venv/bin/python -m benchmarks.soft_symmetry [--count 6] [--json]
 
-Rendered heads with known details all round. Cases: the bump network's bump and the true bump (mid-level, where the face
-is seen), where the face is found; and faces that are exactly known, the true face with known details, their bump the
-difference of depths: mirrored from the seen side ("symmetric"), as they were drawn on either side ("own"), and
-mirrored, with the foundation turned off its face by 2 degrees ("turned"). Ways: the cross-fade (cross_fade.py), the
-Poisson solve (the package's), the same on the sparse mesh with mirrored residuals on the dense one (Eqs. 7 and 10), and
-the paper's procedure, plainly: a hard cut and one sparse least-squares solve per axis over all vertices of the sparse
-mesh, then Eq. 10. Creases: angles between neighbouring triangles where seen passes into unseen, over the true mesh's.
+Rendered heads with known details all round. Cases: the bump network's bump, where the face is found; and faces that are
+exactly known, the true face with known details, their bump the difference of depths: mirrored from the seen side
+("symmetric"), as they were drawn on either side ("own"), and mirrored, with the foundation turned off its face by 2
+degrees ("turned"). Ways: the cross-fade (cross_fade.py), the Poisson solve (the package's), and the paper's procedure,
+plainly: a hard cut and one sparse least-squares solve per axis over all vertices of the sparse mesh, then Eq. 10.
+Creases: angles between neighbouring triangles where seen passes into unseen, over the true mesh's.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from benchmarks.command import add_count, figures_parser, tell
+from benchmarks.command import add_count, figures_parser, markdown, tell
 from benchmarks.distance import MeshDistance
 from benchmarks.symmetry_cases import FOUND, KNOWN, Case, Cases
 from benchmarks.symmetry_creases import Creases
@@ -72,7 +71,7 @@ def measure(bench: Bench, count: int) -> list[dict]:
             for name, case in bench.cases(seed, yaw).items():
                 found[name, yaw].append(bench(case))
     rows = []
-    for name in (*FOUND, *KNOWN):
+    for name in (FOUND, *KNOWN):
         for yaw in YAWS:
             made = found[name, yaw]
             row = {"case": name, "yaw": yaw, "found": len(made), "of": count}
@@ -92,19 +91,16 @@ def _figures(made):
 
 def table(rows: list[dict], unit: tuple[str, str], of_all: str, ways: tuple[str, ...]) -> str:
     """Markdown: the figures `unit` of the way `of_all`, and of the `ways` as parts of it."""
-    head = f"| case | yaw | found | {of_all} | {' | '.join(ways)} |"
-    lines = [head, "|---" * (4 + len(ways)) + "|"]
+    lines = []
     for name, yaw in dict.fromkeys((row["case"], row["yaw"]) for row in rows):
         of = {row.get("way"): row for row in rows if (row["case"], row["yaw"]) == (name, yaw)}
         some = next(iter(of.values()))
-        lines.append(f"| {name} | {yaw} | {some['found']} of {some['of']} | ")
+        cells = [""] * (1 + len(ways))
         if some["found"]:
             cells = [f"{of[of_all][unit[0]]:.3f}, {of[of_all][unit[1]]:.2f}"]
             cells += [f"{of[way][unit[0] + '_ratio']:.2f} {of[way][unit[1] + '_ratio']:.2f}" for way in ways]
-            lines[-1] += " | ".join(cells) + " |"
-        else:
-            lines[-1] += "| " * (1 + len(ways))
-    return "\n".join(lines)
+        lines.append([name, str(yaw), f"{some['found']} of {some['of']}", *cells])
+    return markdown(["case", "yaw", "found", of_all, *ways], lines)
 
 
 def tables(measured: dict) -> str:

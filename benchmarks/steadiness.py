@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import savgol_filter
 from scipy.spatial.transform import Rotation
 
-from benchmarks.command import add_films, figures_parser, seeds_of, tell
+from benchmarks.command import add_films, figures_parser, markdown, seeds_of, tell
 from benchmarks.film_records import Film, Recorder, View
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model.identity_filter import IdentityFilter
@@ -161,24 +161,27 @@ def measure(recorder: Recorder, seeds: range) -> dict[str, list[dict[str, float]
 
 def table(measured: dict[str, list[dict[str, float]]]) -> str:
     """The means as markdown."""
-    lines = ["| mm a frame squared | single frames | the person's shape | steadied | times less (worst person) |"]
-    lines.append("|---" * 5 + "|")
+    still, moving = [], []
     for film in STILL:
         single, before, after = (_each(measured[film], f"acceleration, {name}") for name in ("single", *_WHEN))
-        row = [f"{value.mean():.3f}" for value in (single, before, after)]
         less = f"{before.mean() / after.mean():.1f} ({(before / after).min():.1f})"
-        lines.append(f"| {film} | " + " | ".join(row) + f" | {less} |")
-    lines += ["", "| frames behind | | mean | worst person | pixels off |", "|---|---|---|---|---|"]
+        still.append([film, *(f"{value.mean():.3f}" for value in (single, before, after)), less])
     for film, kind in MOVING.items():
         behind, pixels = (_each(measured[film], what) for what in (f"lag of {kind}", "pixels"))
-        lines.append(f"| {film} | {kind} | {behind.mean():.2f} | {behind.max():.2f} | {pixels.mean():.2f} |")
-    kinds = "place", "rotation", "vertices"
-    lines += ["", "| RMS error (what changes of it), before → after | place, mm | rotation, degrees | vertices, mm |"]
-    lines.append("|---" * 4 + "|")
-    for film in (*STILL, *MOVING, "blinking"):
-        row = [f"{_change(measured[film], kind)} ({_change(measured[film], f'{kind}, changing')})" for kind in kinds]
-        lines.append(f"| {film} | " + " | ".join(row) + " |")
-    return "\n".join([*lines, "", f"Of a blink {_each(measured['blinks'], 'left').mean():.0%} is left."])
+        moving.append([film, kind, f"{behind.mean():.2f}", f"{behind.max():.2f}", f"{pixels.mean():.2f}"])
+    kinds = {"place": "place, mm", "rotation": "rotation, degrees", "vertices": "vertices, mm"}
+    wrong = [
+        [film, *(f"{_change(of, kind)} ({_change(of, f'{kind}, changing')})" for kind in kinds)]
+        for film, of in measured.items()
+        if film != "blinks"
+    ]
+    head = ["mm a frame squared", "single frames", "the person's shape", "steadied", "times less (worst person)"]
+    tables = [
+        markdown(head, still),
+        markdown(["frames behind", "", "mean", "worst person", "pixels off"], moving),
+        markdown(["RMS error (what changes of it), before → after", *kinds.values()], wrong),
+    ]
+    return "\n\n".join([*tables, f"Of a blink {_each(measured['blinks'], 'left').mean():.0%} is left."])
 
 
 def _each(figures: list[dict[str, float]], what: str) -> np.ndarray:

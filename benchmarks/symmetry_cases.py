@@ -19,13 +19,12 @@ from extreme3d_ros.records import CROP_SIZE, NOT_FACE, TURNED_AWAY, VISIBLE, Cro
 from extreme3d_ros.stages.crop import framing, resample
 from extreme3d_ros.stages.occlusion import GRAZING
 from extreme3d_ros.stages.surface import SurfaceRaster
-from training.bump.truth import truth_of
 from training.face_model.ict import SKIN_VERTICES
 from training.faces.atlas import look_up
 from training.faces.generator import FaceGenerator, Rendered, Wish
 
-#: Those that ask for the face to be found in the picture, and those of a face that is exactly known.
-FOUND, KNOWN = ("network", "true bump"), ("symmetric", "own", "turned")
+#: The case that asks for the face to be found in the picture, and those of a face that is exactly known.
+FOUND, KNOWN = "network", ("symmetric", "own", "turned")
 #: Degrees, about the head's y and z axes, of the foundation in "turned".
 _TURN = (2.0, 0.7)
 #: Larger differences of depth are those of two surfaces, metres.
@@ -67,7 +66,7 @@ class Cases:
         self._x = (S @ self.model.mean)[:, 0]
 
     def __call__(self, seed: int, yaw: float) -> dict[str, Case]:
-        """{name: case} of one person; those of FOUND are missing where the face isn't found. yaw: degrees."""
+        """{name: case} of one person; FOUND is missing where the face isn't. yaw: degrees."""
         made = self.rendered(seed, yaw)
         return self._found(made, seed) | {name: self.known(made, seed, name) for name in KNOWN}
 
@@ -77,13 +76,10 @@ class Cases:
         wish = Wish(size=(480, 480), share=0.0, yaw=sign * yaw, most_pitch=15.0, near=(0.6, 0.8))
         return self.generator(seed, wish)
 
-    def known(self, made: Rendered, seed: int, name: str, size: int = CROP_SIZE) -> Case:
-        """A face that is the picture's true one, posed as it is, with known details: "symmetric", "own" or "turned".
-
-        size: of the crop, pixels.
-        """
+    def known(self, made: Rendered, seed: int, name: str) -> Case:
+        """A face that is the picture's true one, posed as it is, with known details: "symmetric", "own" or "turned"."""
         foundation = Foundation(made.vertices, made.R, made.t)
-        crop = self._crop(made, size)
+        crop = self._crop(made)
         details = self._details(made, seed)
         if name != "own":
             details = self._like(details, crop, foundation)
@@ -101,20 +97,14 @@ class Cases:
         o = found[0]
         scale, R, t = similarity(made.vertices, o.foundation.vertices)
         truth = self._with(scale * made.vertices @ R.T + t, scale * self._details(made, seed))
-        true = truth_of(made, self.model, o.crop, o.foundation, o.surface).bump
-        bumps = dict(zip(FOUND, (o.layers.bump, _spread(true, np.abs(true) < _BREAK, o.surface.raster.covered))))
-        return {
-            name: Case(o.crop, o.foundation, bump, o.layers.occlusion, o.surface, truth) for name, bump in bumps.items()
-        }
+        return {FOUND: Case(o.crop, o.foundation, o.layers.bump, o.layers.occlusion, o.surface, truth)}
 
-    def _crop(self, made, size):
+    def _crop(self, made):
         """The crop that the true landmarks frame."""
         points = self.model.landmarks68.on(self.model.faces, made.vertices)
         to_image = framing(made.camera.project(points))
-        # Pixels of any size cover the same: centres lie half a pixel inside.
-        step = CROP_SIZE / size
-        to_image = to_image @ np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1]])
-        return Crop(resample(made.image, to_image, size), made.camera.crop(to_image, size, size), to_image)
+        camera = made.camera.crop(to_image, CROP_SIZE, CROP_SIZE)
+        return Crop(resample(made.image, to_image, CROP_SIZE), camera, to_image)
 
     def _details(self, made: Rendered, seed: int) -> np.ndarray:
         """Heights (N,) of the generator's details at the dense mesh's vertices, metres along the normals."""

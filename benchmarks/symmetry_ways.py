@@ -16,18 +16,16 @@ from extreme3d_ros.geometry.sampling import bilinear
 from extreme3d_ros.records import Foundation
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
 
-WAYS = ("cross-fade", "poisson", "sparse + residuals", "paper")
+WAYS = ("cross-fade", "poisson", "paper")
 _REFLECT = np.array([-1.0, 1.0, 1.0])
 
 
 def ways(model: FaceModel, dense: Topology) -> dict:
     """{name of WAYS: a callable that makes the dense mesh's vertices (N, 3) of a Case}."""
-    sparse = sparse_topology(model)
     return {
         "cross-fade": applied(CrossFade(dense)),
         "poisson": applied(SoftSymmetry(dense)),
-        "sparse + residuals": SparseFirst(applied(SoftSymmetry(sparse)), dense, hard=False),
-        "paper": SparseFirst(Paper(sparse), dense, hard=True),
+        "paper": SparseFirst(Paper(sparse_topology(model)), dense),
     }
 
 
@@ -44,17 +42,16 @@ def own_surface(case: Case, topology: Topology) -> tuple[np.ndarray, np.ndarray]
 
 
 class SparseFirst:
-    """A way on the sparse mesh, and Eqs. 7, 8 and 10 for the dense one; `hard`: seen or not, nothing between."""
+    """A way on the sparse mesh, and Eqs. 7, 8 and 10 for the dense one: a vertex is seen or not, nothing between."""
 
-    def __init__(self, sparse_way, dense: Topology, hard: bool):
-        self._way, self._dense, self._hard = sparse_way, dense, hard
+    def __init__(self, sparse_way, dense: Topology):
+        self._way, self._dense = sparse_way, dense
         self._share = CrossFade(dense)
 
     def __call__(self, case: Case) -> np.ndarray:
         """Vertices (N, 3) of the dense mesh."""
         mirror, lifted = self._dense.mirror, self._dense.from_foundation @ self._way(case)
-        share = self._share(*case.given).share[:, None]
-        share = (share > 0).astype(np.float32) if self._hard else share
+        share = (self._share(*case.given).share[:, None] > 0).astype(np.float32)
         residual = share * (own_surface(case, self._dense)[1] - lifted)
         return lifted + residual + (1 - share) * _mirrored(case.foundation, residual, mirror)
 

@@ -10,7 +10,6 @@ before, "extra" ids beyond one for each person, "missed" frames of a face in pla
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from benchmarks.command import parser_of
+from benchmarks.command import add_faces_dev, parser_of
 from benchmarks.covered_heads import CoveredHeads
 from benchmarks.faces_dev import FOLDER
 from benchmarks.tracking_films import Head, Place, Shot, Stage, cut_out, film
@@ -28,7 +27,6 @@ from extreme3d_ros.tracking import Tracker
 _RATE = 15
 #: A face is in plain view where so much of it is seen, and reported where its points lie so near, in sides.
 _PLAIN, _NEAR = 0.85, 0.2
-_ASKED = ("follow", "glance", "stare", "again", "search")
 
 
 @dataclass
@@ -42,17 +40,6 @@ class Count:
     extra: int = 0
     missed: int = 0
     back: list[int] = field(default_factory=list)
-
-
-class Asked:
-    """A Detection that counts what it is asked."""
-
-    def __init__(self, detection: Detection):
-        self._detection, self.calls = detection, Counter()
-
-    def __getattr__(self, name):
-        self.calls[name] += name in _ASKED
-        return getattr(self._detection, name)
 
 
 def watch(tracker: Tracker, shots, people: int, count: Count) -> None:
@@ -151,26 +138,21 @@ def films(heads: list[Head], pairs: int):
 
 
 def costs(heads: list[Head]) -> None:
-    """Prints milliseconds of processor time a frame, followed and frame by frame, the frames in turns; how the points
-    of a face that stands still scatter; and what the networks were asked."""
+    """Prints milliseconds of processor time a frame, followed and frame by frame, the frames in turns."""
     detection = Detection()
     for people in (1, 3):
         places = [Place(110 + 210 * n, 240, 120) for n in range(people)]
         shots = list(film(Stage(1), heads[:people], [places] * 75))
-        asked = Asked(detection)
-        tracker, times, points = Tracker(asked), [[], []], [[], []]
+        tracker, times = Tracker(detection), [[], []]
         for n, shot in enumerate(shots):
             for way in (0, 1):
                 start = time.thread_time()
-                faces = [each.face for each in tracker(shot.image, n / _RATE, 3)] if way == 0 else detection(shot.image)
+                tracker(shot.image, n / _RATE, 3) if way == 0 else detection(shot.image)
                 times[way].append(1e3 * (time.thread_time() - start))
-                points[way].append(min(faces, key=lambda face: face.bbox[0]).points)
         followed, anew = (np.mean(each[5:]) for each in times)
-        scatter = [np.linalg.norm(np.std(each[5:], axis=0), axis=1).mean() for each in points]
         print(
             f"{people} still: followed {followed:.1f} ms a frame, anew {anew:.1f}, ratio {followed / anew:.2f}; "
-            f"slowest {max(times[0][5:]):.0f}; points scatter {scatter[0]:.2f} and {scatter[1]:.2f} pixels; "
-            f"asked in 75 frames: {dict(asked.calls)}"
+            f"slowest {max(times[0][5:]):.0f}"
         )
     tracker, times = Tracker(detection), []
     for n, shot in enumerate(film(Stage(2), heads[:1], [[None]] * 45)):
@@ -186,7 +168,7 @@ def people(faces_dev: bool, detection: Detection) -> list[Head]:
         pictures = [cv2.imread(str(path)) for path in sorted(FOLDER.glob("[0-9][0-9].png"))]
     else:
         pictures = [np.ascontiguousarray(data.astronaut()[..., ::-1])]
-        pictures += [CoveredHeads(seed=seed)(0, "clear", skin=2 * seed + 1).image for seed in range(1, 6)]
+        pictures += [CoveredHeads(seed)(0, "clear").image for seed in range(1, 6)]
     heads = [cut_out(picture, detection) for picture in pictures]
     return [head for head in heads if head]
 
@@ -194,7 +176,7 @@ def people(faces_dev: bool, detection: Detection) -> list[Head]:
 def main() -> None:
     """Prints the table."""
     parser = parser_of("tracking", __doc__)
-    parser.add_argument("--faces-dev", action="store_true", help="photographs, for measuring only")
+    add_faces_dev(parser)
     parser.add_argument("--pairs", type=int, default=15, help="pairs of people, at most")
     arguments = parser.parse_args()
     detection = Detection()

@@ -7,7 +7,7 @@ less the bump), at the crop's pixels that face the camera by more than 0.3, micr
 Angles are degrees: angle, the smallest of all; below10, percent of the triangles with one below 10; seam, the smallest
 of the triangles between the two meshes; turn and seam_turn, 99th percentile of that between neighbouring triangles,
 elsewhere and at the seam; creases, millimetres of edges that turn by more than 40. MB: the message. The other columns
-are CPU milliseconds of one thread, medians. A second table: crops of 256 to 1024 pixels.
+are CPU milliseconds of one thread, medians.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ from benchmarks.command import figures_parser, tell
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.topology import dense_topology
-from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.raster import rasterize
-from extreme3d_ros.geometry.zippering import Zipper
 from extreme3d_ros.messages.marker import MarkerWriter
 from extreme3d_ros.records import CROP_SIZE, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, FaceMesh, Foundation, Surface
 from extreme3d_ros.stages.occlusion import GRAZING
@@ -40,7 +38,6 @@ from extreme3d_ros.stages.zipper import finish
 _HEIGHT, _WAVES = 3e-4, (6e-3, 4e-3)
 #: A crop's focal length over its side; the face is 0.6 m off.
 _FOCAL = 2.15
-_SIDES = (256, 512, 1024)
 _CREASE = 40.0
 
 
@@ -62,17 +59,16 @@ class Bench:
     def __init__(self):
         self.model = load_face_model()
         self.topology = dense_topology(self.model)
-        self.uv = self.topology.from_foundation @ self.model.uv
         self._raster = SurfaceRaster(self.model)
         self._symmetry = SoftSymmetry(self.topology)
         self._zipped = ZippedMesh(self.model, self.topology)
         self._writer = MarkerWriter()
 
-    def scene(self, yaw: float, side: int = CROP_SIZE) -> Scene:
-        """The face turned by yaw degrees, on a crop of so many pixels."""
+    def scene(self, yaw: float) -> Scene:
+        """The face turned by yaw degrees."""
         R = np.diag([1.0, -1.0, -1.0]) @ Rotation.from_euler("y", yaw, degrees=True).as_matrix()
         t = np.array([0.0, 0.0, 0.6])
-        f, centre = _FOCAL * side, (side - 1) / 2
+        side, f, centre = CROP_SIZE, _FOCAL * CROP_SIZE, (CROP_SIZE - 1) / 2
         camera = Camera(np.array([[f, 0, centre], [0, f, centre], [0, 0, 1.0]]), side, side)
         crop = Crop(np.full((side, side, 3), (90, 120, 180), np.uint8), camera, np.eye(3))
         foundation = Foundation((self.model.mean @ R.T + t).astype(np.float32), R, t)
@@ -113,24 +109,6 @@ class Bench:
 
     def _megabytes(self, mesh: FaceMesh) -> float:
         return len(self._writer(mesh, Header(frame_id="camera"))) / 1e6
-
-    def growth(self, side: int, repeat: int) -> dict:
-        """The kernels' times on a crop of so many pixels."""
-        scene, zipper = self.scene(0, side), Zipper(self.uv, self.topology.faces)
-        base = self.topology.from_foundation @ scene.foundation.vertices
-        raster = rasterize(base, self.topology.faces, scene.crop.camera)
-        places, mask = raster.interpolate(self.topology.faces, self.uv), scene.occlusion == VISIBLE
-        runs = []
-        for _ in range(repeat + 1):
-            clock = Clock()
-            clock("raster", lambda: rasterize(base, self.topology.faces, scene.crop.camera))
-            dense, faces, pixels = clock("depth_mesh", lambda: depth_mesh(raster.depth, mask, scene.crop.camera))
-            uv = places[pixels[:, 1], pixels[:, 0]]
-            clock("zipper", lambda patch=(dense, faces, pixels, uv): zipper(base, *patch))
-            runs.append(clock.spent)
-        return {"side": side, "pixels": int(mask.sum())} | {
-            name: float(np.median([run[name] for run in runs[1:]])) for name in runs[0]
-        }
 
 
 class Clock:
@@ -192,8 +170,7 @@ def main() -> None:
     options = parser.parse_args()
     bench = Bench()
     rows = [row for yaw in options.yaw for row in bench.rows(yaw, options.repeat)]
-    growth = [bench.growth(side, options.repeat) for side in _SIDES]
-    tell(options, {"meshes": rows, "growth": growth}, lambda made: "\n\n".join(map(table, made.values())))
+    tell(options, {"meshes": rows}, lambda made: table(made["meshes"]))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from extreme3d_ros.tracking import Tracker
 
 
 class LivePath:
-    """FastPath for successive frames of one camera. Closes the fast path that it is given."""
+    """FastPath for successive frames of one camera."""
 
     def __init__(self, fast: FastPath):
         self._fast, self._unwrapping = fast, Unwrapping(fast.model)
@@ -86,9 +86,8 @@ class LivePath:
         self._sitters = {identity: sitter for identity, sitter in self._sitters.items() if identity in known}
 
     def close(self) -> None:
-        """Frees the networks."""
+        """Ends its threads."""
         self._pool.shutdown()
-        self._fast.close()
 
 
 class _Sitter:

@@ -7,10 +7,9 @@ from contextlib import suppress
 import numpy as np
 
 from extreme3d_ros.engines import EngineMaker, OnnxEngine
-from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.fitting import NoPose
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
+from extreme3d_ros.face_model.topology import dense_topology, sparse_topology
 from extreme3d_ros.records import Completed, Crop, Face, FaceMesh, Foundation, Frame, Layers, Observation
 from extreme3d_ros.references.default import feature_of
 from extreme3d_ros.references.gallery import Gallery
@@ -83,10 +82,6 @@ class FastPath:
             with suppress(NoPose):
                 self._foundation(frame, face, self._crop(frame, face), refine)
 
-    def close(self) -> None:
-        """Frees the networks."""
-        self.detection.close()
-
 
 class Completion:
     """hole filling - soft symmetry - zipper, for the newest observation."""
@@ -102,7 +97,7 @@ class Completion:
         self._filling = HoleFilling(model, gallery, feature_of(gallery, model))
         self._topology = dense_topology(model)
         self._symmetry = SoftSymmetry(self._topology)
-        self._zipper = _zipped_mesh(model, self._topology) if zipped else None
+        self._zipper = ZippedMesh(model, self._topology) if zipped else None
 
     def __call__(self, crop: Crop, foundation: Foundation, layers: Layers, person: Person | None = None) -> Completed:
         """The finished mesh of one observation.
@@ -126,13 +121,6 @@ class Completion:
             if self._zipper is not None:
                 mesh = self._zipper(crop, filling.bump, layers.occlusion, detailed, steady)
         return Completed(filling.bump, filling.sources, mesh, steady, timings)
-
-
-def _zipped_mesh(model: FaceModel, topology: Topology) -> ZippedMesh:
-    try:
-        return ZippedMesh(model, topology)
-    except ValueError as error:
-        raise ModelFileError(f"no zippered mesh of the face model {model.name}, by its uv: {error}") from error
 
 
 class Intermediates:

@@ -55,15 +55,12 @@ _SOURCES = {
 def face_model_of(profile: str, path: Path | str = "") -> FaceModel:
     """A profile's face model, or that of a file if one is named. Raises ModelFileError."""
     # Imported here: the command line asks this module for the profiles' names before it knows what it will run.
-    from extreme3d_ros.face_model import load_face_model
     from extreme3d_ros.face_model.model import DEFAULT_MODEL
-    from extreme3d_ros.face_model.soundness import require_sound
+    from extreme3d_ros.face_model.soundness import load_sound
 
     name = PROFILES[profile].face_model
     imported = _imported(profile, models_folder() / f"{name}.npz") if name and not path else None
-    file = path or imported or DEFAULT_MODEL
-    model = load_face_model(file)
-    require_sound(model, file)
+    model = load_sound(path or imported or DEFAULT_MODEL)
     if name and model.name != name:
         raise ModelFileError(
             f"{path} is the face model {model.name}, and profile {profile}'s coefficients are those of {name}: "

@@ -12,6 +12,7 @@ import numpy as np
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.box import box_of
+from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import Raster
 
 #: Side of the square face crop, in pixels: the size of the bump map (Table 2 of the paper).
@@ -31,14 +32,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Face:
-    """A detected face, in image pixels.
+    """A detected face. points: (468, 2) MediaPipe's mesh points, in image pixels; score: the detector's, 0..1."""
 
-    bbox: (x, y, w, h); points: (468, 2) MediaPipe's mesh points; score: the detector's, 0..1.
-    """
-
-    bbox: tuple[float, float, float, float]
     points: np.ndarray
     score: float
+
+    @cached_property
+    def bbox(self) -> tuple[float, float, float, float]:
+        """x, y, w, h of the box about the points."""
+        (x, y), (w, h) = self.points.min(0).tolist(), np.ptp(self.points, axis=0).tolist()
+        return x, y, w, h
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,17 @@ class Surface:
 class Layers:
     """What is layered on the foundation, on the crop's pixels (all 512 x 512).
 
-    bump: float32 metres, positive towards the camera (0 off the face); mask: uint8, 255 = visible face skin;
-    occlusion: uint8 labels NOT_FACE, VISIBLE, HIDDEN, TURNED_AWAY.
+    bump: float32 metres, positive towards the camera (0 off the face); occlusion: uint8 labels NOT_FACE, VISIBLE,
+    HIDDEN, TURNED_AWAY.
     """
 
     bump: np.ndarray
-    mask: np.ndarray
     occlusion: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """uint8, 255 = visible face skin."""
+        return (self.occlusion == VISIBLE).astype(np.uint8) * 255
 
     @property
     def occluded_fraction(self) -> float:
@@ -140,15 +147,19 @@ class Observation:
 class FaceMesh:
     """A triangle mesh in the camera's frame.
 
-    vertices: (N, 3) float32; faces: (T, 3) int32, counter-clockwise seen from outside; normals: (N, 3) float32 unit;
-    colors: (N, 3) uint8 RGB; seen: (N,) bool, where the colour and the position come from the image itself.
+    vertices: (N, 3) float32; faces: (T, 3) int32, counter-clockwise seen from outside; colors: (N, 3) uint8 RGB; seen:
+    (N,) bool, where the colour and the position come from the image itself.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
-    normals: np.ndarray
     colors: np.ndarray
     seen: np.ndarray
+
+    @cached_property
+    def normals(self) -> np.ndarray:
+        """(N, 3) float32, unit, outwards."""
+        return vertex_normals(self.vertices, self.faces)
 
 
 @dataclass(frozen=True)

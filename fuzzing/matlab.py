@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -75,7 +76,7 @@ def _elements(parts: list[tuple[int, bytes]]) -> bytes:
 def of_hdf5(rng: np.random.Generator, data: bytes) -> bytes:
     """Flaws within HDF5's own structures, near what they begin with, or anywhere."""
     changed = bytearray(data)
-    places = [place for word in _SIGNATURES for place in _all(data, word)]
+    places = [found.start() for word in _SIGNATURES for found in re.finditer(word, data)]
     for _ in range(choice(rng, [1, 1, 2, 4, 8])):
         at = min(choice(rng, places) + int(rng.integers(300)), len(data) - 9)
         if rng.random() < 0.5:
@@ -84,11 +85,3 @@ def of_hdf5(rng: np.random.Generator, data: bytes) -> bytes:
             form, mask = choice(rng, [("<H", 2**16 - 1), ("<I", 2**32 - 1), ("<Q", 2**64 - 1)])
             struct.pack_into(form, changed, at, choice(rng, INTEGERS) & mask)
     return bytes(changed) if rng.random() < 0.9 else of_bytes(rng, bytes(changed))
-
-
-def _all(data: bytes, word: bytes) -> list[int]:
-    found, at = [], data.find(word)
-    while at >= 0:
-        found.append(at)
-        at = data.find(word, at + 1)
-    return found

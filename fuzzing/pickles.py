@@ -13,22 +13,9 @@ from fuzzing.flaws import INTEGERS, choice, of_bytes
 _ODD = [
     *(b"cos\nsystem\n", b"cbuiltins\neval\n", b"R", b"b", b"\x81", b"\x92", b"0", b"(", b"t", b"e", b"u", b"Q", b"2"),
     *(b"r\xff\xff\xff\x6f", b"j\xff\xff\xff\x7f", b"]q\x50h\x50a", b"N", b"}", b"I99999999999999999999\n", b"F1e400\n"),
-    *(
-        b"\x8e" + struct.pack("<Q", 2**62),
-        b"B" + struct.pack("<I", 2**31),
-        b"T" + struct.pack("<i", -1),
-        b"\x96" + bytes(8),
-    ),
-    *(
-        b"\x95" + struct.pack("<Q", 2**63),
-        b"\x82\x01",
-        b"Pname\n",
-        b"]" * 3000,
-        b"(" * 3000,
-        b"\x85" * 3000,
-        b"\x80\xff",
-    ),
-    b"\x8b" + struct.pack("<i", 2**30),
+    *(b"\x8e" + struct.pack("<Q", 2**62), b"B" + struct.pack("<I", 2**31), b"T" + struct.pack("<i", -1)),
+    *(b"\x96" + bytes(8), b"\x95" + struct.pack("<Q", 2**63), b"\x82\x01", b"Pname\n", b"]" * 3000, b"(" * 3000),
+    *(b"\x85" * 3000, b"\x80\xff", b"\x8b" + struct.pack("<i", 2**30)),
 ]
 
 

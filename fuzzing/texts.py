@@ -9,73 +9,19 @@ import numpy as np
 from fuzzing.flaws import choice, of_bytes
 
 _NUMBERS = [
-    *(
-        "1e400",
-        "-1e400",
-        "nan",
-        ".nan",
-        "inf",
-        "-.inf",
-        "0",
-        "-1",
-        "99999999999999999999",
-        "1_0",
-        "0x10",
-        "1e5",
-        "1e-320",
-    ),
-    *(
-        "-0",
-        "٣",
-        "9" * 5000,
-        "0x" + "f" * 6000,
-        "1:2:3",
-        "1.5",
-        "true",
-        "null",
-        "~",
-        "''",
-        "[]",
-        "{}",
-        "2001-99-99",
-        "!!int x",
-    ),
+    *"1e400 -1e400 nan .nan inf -.inf 0 -1 99999999999999999999 1_0 0x10 1e5 1e-320 -0 \u0663".split(),
+    *("9" * 5000, "0x" + "f" * 6000),
+    *"1:2:3 1.5 true null ~ '' [] {} 2001-99-99".split(),
+    "!!int x",
 ]
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?(e-?\d+)?")
 _LINES = [
-    *(
-        b"v 1 2",
-        b"f 1 2",
-        b"f 1 2 3 4 5",
-        b"f -1 -2 -3",
-        b"f 1//2 2/3/4 /5",
-        b"f 1/1 2/1 0",
-        b"v nan nan nan",
-        b"\0" * 40,
-    ),
-    *(
-        b"v " + b"9" * 9000 + b" 1 1",
-        b"f " + b"1 " * 20000,
-        b"\xff\xfe\xed\xa0\x80",
-        b"x: *unknown",
-        b"- a\n- b",
-        b"%YAML 9.9",
-    ),
-    *(
-        b"--- !!python/object/apply:os.system ['true']",
-        b"? [a, b]\n: c",
-        b"<<: [{a: 1}, 3]",
-        b"\tk: v",
-        b"---\na: 1\n---\nb: 2",
-    ),
-    *(
-        b"x: " + b"[" * 3000,
-        b"x: " + b"{a: " * 3000,
-        b"- " * 3000 + b"x",
-        b'"\\ud800"',
-        b"x: !!binary ====",
-        b"x: !!timestamp 9",
-    ),
+    *b"v 1 2|f 1 2|f 1 2 3 4 5|f -1 -2 -3|f 1//2 2/3/4 /5|f 1/1 2/1 0|v nan nan nan".split(b"|"),
+    *(b"\0" * 40, b"v " + b"9" * 9000 + b" 1 1", b"f " + b"1 " * 20000, b"\xff\xfe\xed\xa0\x80"),
+    *b"x: *unknown|- a\n- b|%YAML 9.9|--- !!python/object/apply:os.system ['true']|? [a, b]\n: c".split(b"|"),
+    *b"<<: [{a: 1}, 3]|\tk: v|---\na: 1\n---\nb: 2".split(b"|"),
+    *(b"x: " + b"[" * 3000, b"x: " + b"{a: " * 3000, b"- " * 3000 + b"x"),
+    *b'"\\ud800"|x: !!binary ====|x: !!timestamp 9'.split(b"|"),
 ]
 
 

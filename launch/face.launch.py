@@ -51,72 +51,39 @@ ARGUMENTS = [
     ),
 ]
 
-# Arguments that override parameters. Left empty they are as in the parameter file.
-AUTOSTART = DeclareLaunchArgument(
-    "autostart",
-    default_value="",
-    choices=["", *BOOLEAN],
-    description="Whether the nodes configure and activate themselves, or a lifecycle manager does.",
-)
-PROFILE = DeclareLaunchArgument(
-    "profile",
-    default_value="",
-    choices=["", "default", "shading", "extreme3d"],
-    description="What both nodes run with.",
-)
-ROS4HRI = DeclareLaunchArgument(
-    "ros4hri",
-    default_value="",
-    choices=["", *BOOLEAN],
-    description="Work on faces that others track by REP-155, hri_face_detect for one, and publish below /humans too.",
-)
+
+def override(name: str, description: str, *choices: str) -> DeclareLaunchArgument:
+    """An argument that overrides a parameter; left empty the parameter is as in the parameter file."""
+    allowed = ["", *choices] if choices else None
+    return DeclareLaunchArgument(name, default_value="", choices=allowed, description=description)
+
+
+OF_BOTH = [
+    override(
+        "autostart", "Whether the nodes configure and activate themselves, or a lifecycle manager does.", *BOOLEAN
+    ),
+    override("profile", "What both nodes run with.", "default", "shading", "extreme3d"),
+    override(
+        "ros4hri",
+        "Work on faces that others track by REP-155, hri_face_detect for one, and publish below /humans too.",
+        *BOOLEAN,
+    ),
+]
 OVERRIDES = {
     "face_node": [
-        AUTOSTART,
-        PROFILE,
-        ROS4HRI,
-        DeclareLaunchArgument(
-            "max_faces",
-            default_value="",
-            choices=["", *map(str, range(1, 9))],
-            description="Faces at work; above 1 each is found below faces/<id>/ too.",
-        ),
-        DeclareLaunchArgument(
-            "image_transport", default_value="", choices=["", "raw", "compressed"], description="How images come."
-        ),
-        DeclareLaunchArgument(
-            "reliability",
-            default_value="",
-            choices=["", "best_effort", "reliable"],
-            description="Reliability of the image subscription.",
-        ),
-        DeclareLaunchArgument(
-            "device",
-            default_value="",
-            choices=["", "auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(8))],
-            description="What runs the networks.",
-        ),
-        DeclareLaunchArgument(
-            "precision", default_value="", choices=["", "fp32", "fp16"], description="Of TensorRT's engines."
-        ),
-        DeclareLaunchArgument(
-            "wait_for_engines",
-            default_value="",
-            choices=["", *BOOLEAN],
-            description="Whether face_node is configured only when TensorRT's plans are built.",
-        ),
+        *OF_BOTH,
+        override("max_faces", "Faces at work; above 1 each is found below faces/<id>/ too.", *map(str, range(1, 9))),
+        override("image_transport", "How images come.", "raw", "compressed"),
+        override("reliability", "Reliability of the image subscription.", "best_effort", "reliable"),
+        override("device", "What runs the networks.", "auto", "cpu", "cuda", *(f"cuda:{n}" for n in range(8))),
+        override("precision", "Of TensorRT's engines.", "fp32", "fp16"),
+        override("wait_for_engines", "Whether face_node is configured only when TensorRT's plans are built.", *BOOLEAN),
     ],
     "completion_node": [
-        AUTOSTART,
-        PROFILE,
-        ROS4HRI,
-        DeclareLaunchArgument(
-            "coloring", default_value="", choices=["", "shaded", "texture", "plain"], description="The mesh in RViz."
-        ),
-        DeclareLaunchArgument("ply_dir", default_value="", description="Folder for PLY files."),
-        DeclareLaunchArgument(
-            "references", default_value="", description="Folder of a gallery to fill holes from, or none."
-        ),
+        *OF_BOTH,
+        override("coloring", "The mesh in RViz.", "shaded", "texture", "plain"),
+        override("ply_dir", "Folder for PLY files."),
+        override("references", "Folder of a gallery to fill holes from, or none."),
     ],
 }
 

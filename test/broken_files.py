@@ -12,6 +12,15 @@ from extreme3d_ros.errors import ModelFileError
 PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
 
+class Trap:
+    """Springs where its pickle is run."""
+
+    sprung = False
+
+    def __reduce__(self):
+        return setattr, (Trap, "sprung", True)
+
+
 def nothing(path, good):
     pass
 

@@ -11,9 +11,16 @@ def detection():
     """The real detector."""
     from extreme3d_ros.stages.detection import Detection
 
-    found = Detection()
-    yield found
-    found.close()
+    return Detection()
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    """A face, plain to see: (512, 512, 3) uint8 BGR."""
+    pytest.importorskip("skimage", reason="the photograph is scikit-image's: pip install -e '.[demo]'")
+    from extreme3d_ros.input.images import demo_image
+
+    return demo_image()
 
 
 @pytest.fixture(scope="module")

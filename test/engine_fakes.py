@@ -12,7 +12,7 @@ from extreme3d_ros.engines.driver import Gpu
 from extreme3d_ros.engines.machine import Machine
 from extreme3d_ros.engines.tensorrt_module import TensorRT
 
-GPU = Gpu(0, "NVIDIA Test 1000", (8, 9), 13000, 8 << 30)
+GPU = Gpu(0, "NVIDIA Test 1000", (8, 9))
 
 
 def raising(error):
@@ -48,20 +48,18 @@ class PretendedEngine:
         self.closed = True
 
 
-def pretended_machine(plans, **changes) -> Machine:
-    """One GPU, TensorRT, no CUDA provider; networks are not looked into. plans: their folder; changes: of Machine's
-    fields."""
+def pretended_machine(**changes) -> Machine:
+    """One GPU, TensorRT, no CUDA provider; networks are not looked into. changes: of Machine's fields."""
     fields = {
         "find_gpus": lambda: (GPU,),
         "find_tensorrt": fake_tensorrt,
         "has_cuda_provider": lambda: False,
         "fewer_bits": lambda path: None,
         "onnx": lambda path, device="cpu": PretendedEngine(f"ONNX Runtime on {device}"),
-        "build_plan": lambda tensorrt, data, shapes, capability, progress: b"plan",
+        "build_plan": lambda tensorrt, data, capability, progress: b"plan",
         "run_plan": lambda tensorrt, plan, gpu, precision, metadata, kernels: PretendedEngine(
             f"{tensorrt.about} on {gpu.about}, {precision}", 2
         ),
-        "plans_folder": lambda: plans,
     }
     return Machine(**fields | changes)
 
@@ -93,9 +91,6 @@ class CudaLibrary:
 
     def _cuDeviceGetName(self, name, size, device):
         name.value = self._names[device.value].encode()
-
-    def _cuDeviceTotalMem_v2(self, memory, device):
-        memory._obj.value = 8 << 30
 
     def _cuDeviceGetAttribute(self, value, kind, device):
         value._obj.value = {75: 8, 76: 9}[kind]
@@ -194,7 +189,7 @@ class CudaDriver:
 
 
 class FakeRuntime:
-    """TensorRT's Runtime for a plan b"double": y = 2 x, (2, 3) float32, x's first size settled by the profile."""
+    """TensorRT's Runtime for a plan b"double": y = 2 x, (2, 3) float32."""
 
     def __init__(self, logger):
         self._logger = logger
@@ -219,10 +214,7 @@ class FakeEngine:
         return {"x": "input", "y": "output"}[name]
 
     def get_tensor_shape(self, name):
-        return -1, 3
-
-    def get_tensor_profile_shape(self, name, profile):
-        return [(2, 3)] * 3
+        return 2, 3
 
     def get_tensor_dtype(self, name):
         return "float32"
@@ -233,17 +225,7 @@ class FakeEngine:
 
 class FakeContext:
     def __init__(self, logger):
-        self._logger, self._at, self._shape, self.works = logger, {}, (-1, 3), True
-
-    def set_input_shape(self, name, shape):
-        self._shape = shape
-        return True
-
-    def infer_shapes(self):
-        return ["y"] if -1 in self._shape else []
-
-    def get_tensor_shape(self, name):
-        return self._shape
+        self._logger, self._at = logger, {}
 
     def set_tensor_address(self, name, address):
         self._at[name] = address

@@ -24,7 +24,7 @@ def scene(yaw, height=lambda vertices: 0 * vertices[:, 0]):
     side = surface.raster.covered & (surface.facing > GRAZING)
     occlusion = np.where(side, VISIBLE, np.where(surface.raster.covered, TURNED_AWAY, NOT_FACE)).astype(np.uint8)
     bump = surface.raster.interpolate(MODEL.faces, height(MODEL.mean)[:, None].astype(np.float32))[..., 0]
-    return crop, foundation, surface, Layers(bump, (occlusion == VISIBLE).astype(np.uint8) * 255, occlusion)
+    return crop, foundation, surface, Layers(bump, occlusion)
 
 
 def cheek_bumps(vertices):
@@ -38,5 +38,4 @@ def covered(layers, where):
     """The layers with an object before the visible skin of `where` (H, W) bool, and the pixels that it hides."""
     where = where & (layers.occlusion == VISIBLE)
     occlusion = np.where(where, HIDDEN, layers.occlusion).astype(np.uint8)
-    bump = np.where(where, 0, layers.bump).astype(np.float32)
-    return Layers(bump, (occlusion == VISIBLE).astype(np.uint8) * 255, occlusion), where
+    return Layers(np.where(where, 0, layers.bump).astype(np.float32), occlusion), where

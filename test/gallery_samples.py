@@ -70,7 +70,7 @@ def observation(hidden=0.0, confidence=0.9, yaw=0.0, seed=0):
     occlusion[: round(512 * hidden)] = HIDDEN
     rng = np.random.default_rng(seed)
     vertices = MODEL.vertices(rng.normal(size=99), np.zeros(29))
-    layers = Layers(np.full((512, 512), 1e-3, np.float32), (occlusion == VISIBLE).astype(np.uint8), occlusion)
+    layers = Layers(np.full((512, 512), 1e-3, np.float32), occlusion)
     return Observation(None, None, posed(vertices, yaw), Coefficients(None, None), None, layers, confidence)
 
 

@@ -19,6 +19,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 REPOSITORY = Path(__file__).parent.parent
+#: Has a node in any namespace read, or be, the usual camera.
+CAMERA = ["-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
 
 # For this process and those it starts.
 os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "SHM"

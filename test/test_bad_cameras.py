@@ -195,7 +195,7 @@ def test_what_camera_info_and_stamps_may_do_to_a_node(make_bench, capfd):
     assert far == pytest.approx(2 * near, rel=0.1), "a good one is taken in mid-stream"
     camera.tell(changed(info, width=640, height=480))
     camera.sees_everything()
-    assert "camera_info is for 640 x 480 pixels, the image has 512 x 512" in camera.value("camera")
+    assert "is for 640 x 480 pixels, the image has 512 x 512" in camera.value("camera")
     camera.tell(CameraInfo(width=512, height=512))
     assumed = [camera.sees_everything().pose.position.z for _ in range(8)][-1]
     assert assumed == pytest.approx(near * 1.2 * 512 / 700, rel=0.1), "all zero: not calibrated"

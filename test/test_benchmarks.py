@@ -161,9 +161,8 @@ def test_a_summary_is_of_median_and_95th_percentile():
 def test_the_marker_of_objects_is_the_same_message():
     """Else their times could not be compared. Bytes that only fill up to a border may differ."""
     rng = np.random.default_rng(0)
-    vertices, normals = rng.normal(size=(2, 6, 3)).astype(np.float32)
-    faces = rng.integers(0, 6, (5, 3)).astype(np.int32)
-    mesh = FaceMesh(vertices, faces, normals, np.zeros((6, 3), np.uint8), np.ones(6, bool))
+    vertices, faces = rng.normal(size=(6, 3)).astype(np.float32), rng.integers(0, 6, (5, 3)).astype(np.int32)
+    mesh = FaceMesh(vertices, faces, np.zeros((6, 3), np.uint8), np.ones(6, bool))
     header = Header(frame_id="camera")
     made = [deserialize_message(bytes(make(mesh, header)), Marker) for make in (peers.of_points, MarkerWriter())]
     assert made[0] == made[1] and len(made[0].points) == len(made[0].colors) == 15

@@ -36,7 +36,7 @@ def sphere(subdivisions=3):
     shape = trimesh.creation.icosphere(subdivisions)
     vertices = shape.vertices.astype(np.float32)
     colors = np.full(vertices.shape, 99, np.uint8)
-    return FaceMesh(vertices, shape.faces.astype(np.int32), vertices, colors, np.ones(len(vertices), bool))
+    return FaceMesh(vertices, shape.faces.astype(np.int32), colors, np.ones(len(vertices), bool))
 
 
 MESH = sphere()

@@ -7,14 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extreme3d_ros.camera import Camera
-from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.raster import Raster
 from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.records import HIDDEN, NOT_FACE, TURNED_AWAY, VISIBLE, Crop, Frame, Surface
 from extreme3d_ros.stages.bump_network import BumpNetwork
 from extreme3d_ros.stages.face_window import FaceWindow, WindowMaker
-from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK as FOUNDATION_NETWORK
 from extreme3d_ros.stages.layers import labelled, layered
 
 MODEL = load_face_model()
@@ -117,8 +115,8 @@ def test_the_area_under_the_roc_curve_is_the_chance_of_the_right_order(pairs):
 def test_a_map_laid_back_is_where_it_was_cut(side, left, top):
     y, x = np.mgrid[:512, :512].astype(np.float32)
     image = np.sin(x / 40) + 0.002 * y
-    window = FaceWindow(left, top, side, 256)
-    back = window.laid_back(window.cut(image), 512, 512)
+    window = FaceWindow(left, top, side)
+    back = window.laid_back(window.cut(image))
     inside = np.s_[top + 3 : top + side - 3, left + 3 : left + side - 3]
     np.testing.assert_allclose(back[inside], image[inside], atol=4e-3)
     assert np.count_nonzero(back) <= side * side
@@ -141,7 +139,7 @@ def crop_of(image):
 @pytest.mark.parametrize("middle", [(256, 256), (30, 480), (500, 20)])
 def test_the_window_holds_the_foundation_and_lies_within_the_crop(middle):
     surface = disc(100, middle)
-    window, inputs = WindowMaker(MODEL, 256)(crop_of(np.full((512, 512, 3), 7, np.uint8)), surface)
+    window, inputs = WindowMaker(MODEL)(crop_of(np.full((512, 512, 3), 7, np.uint8)), surface)
     rows, columns = surface.box
     assert window.left <= columns.start and window.left + window.side >= columns.stop
     assert window.top <= rows.start and window.top + window.side >= rows.stop
@@ -151,7 +149,7 @@ def test_the_window_holds_the_foundation_and_lies_within_the_crop(middle):
 
 def test_places_are_of_the_mean_face_in_decimetres():
     surface = disc()
-    _, inputs = WindowMaker(MODEL, 256)(crop_of(np.zeros((512, 512, 3), np.uint8)), surface)
+    _, inputs = WindowMaker(MODEL)(crop_of(np.zeros((512, 512, 3), np.uint8)), surface)
     wanted = MODEL.mean[MODEL.faces[0], :2].mean(0) / 0.1
     np.testing.assert_allclose(inputs["place"][128, 128], wanted, atol=1e-4)
 
@@ -188,23 +186,11 @@ class TestLabels:
         assert (layers.bump[labels != VISIBLE] == 0).all() and layers.bump.max() == pytest.approx(2e-3)
         steepest = max(np.abs(np.diff(layers.bump, axis=axis)).max() for axis in (0, 1))
         assert steepest < 2e-3 / 4
-        assert (layers.mask == 255 * (labels == VISIBLE)).all()
 
 
 def test_without_visible_skin_there_is_no_bump():
     layers = layered(np.full((512, 512), 2e-3, np.float32), np.full((512, 512), HIDDEN, np.uint8))
-    assert layers.bump.shape == (512, 512) and not layers.bump.any() and not layers.mask.any()
-
-
-def test_another_network_is_refused_in_one_line():
-    with pytest.raises(ModelFileError, match="no bump network") as caught:
-        BumpNetwork(MODEL, FOUNDATION_NETWORK)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_network_is_named(tmp_path):
-    with pytest.raises(ModelFileError, match="none.onnx"):
-        BumpNetwork(MODEL, tmp_path / "none.onnx")
+    assert layers.bump.shape == (512, 512) and not layers.bump.any()
 
 
 def samples(count, size=64):
@@ -244,34 +230,23 @@ def test_a_varied_sample_is_the_plain_one_or_its_mirror_image(torch):
     assert seen == {True, False}
 
 
-def test_another_training_s_averaged_weights_are_taken_over(torch, tmp_path):
-    from training.loop import take_over
-
-    taught, fresh = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
-    average = torch.optim.swa_utils.AveragedModel(taught)
-    average.update_parameters(taught)
-    torch.save({"average": average.state_dict()}, tmp_path / "other.pth")
-    take_over(fresh, tmp_path / "other.pth")
-    assert torch.equal(fresh.weight, taught.weight) and torch.equal(fresh.bias, taught.bias)
-
-
 @pytest.mark.slow
 def test_a_training_goes_on_where_it_stopped_and_its_network_runs(torch, tmp_path):
     from extreme3d_ros.engines import OnnxEngine
-    from training.bump.export import export
-    from training.bump.train import train
+    from extreme3d_ros.output.atomic import write_bytes
+    from training.bump.train import export, train
     from training.loop import Plan
 
     files = []
     for number in range(5):
         files.append(tmp_path / f"{number:08d}.npz")
         np.savez(files[-1], **vars(samples(6)))
-    plan = Plan(2, 4, 1e-3, 0, "cpu", tmp_path / "net.pth", tmp_path / "log.jsonl")
+    plan = Plan(2, 4, 1e-3, 0, "cpu", tmp_path / "net.pth")
     network, figures = train(plan, 0.125, files)
     again, same = train(plan, 0.125, files)
     assert figures == same and set(figures) >= {"bump", "slope", "mask", "occlusion"}
     assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values()))
-    export(again, figures, tmp_path / "net.onnx")
+    write_bytes(tmp_path / "net.onnx", export(again, figures))
     assert OnnxEngine(tmp_path / "net.onnx").outputs == ("mask", "bump", "occlusion")
     stage = BumpNetwork(MODEL, tmp_path / "net.onnx")
     maps = stage(crop_of(np.full((512, 512, 3), 128, np.uint8)), disc())
@@ -281,14 +256,6 @@ def test_a_training_goes_on_where_it_stopped_and_its_network_runs(torch, tmp_pat
 @pytest.fixture(scope="module")
 def fast():
     return FastPath(MODEL)
-
-
-@pytest.fixture(scope="module")
-def photograph():
-    pytest.importorskip("skimage", reason="scikit-image is not installed (extra: demo)")
-    from extreme3d_ros.input.images import demo_image
-
-    return demo_image()
 
 
 class TestShipped:

@@ -7,18 +7,16 @@ import pytest
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.smoothing import smooth_over
-from extreme3d_ros.records import Foundation
+from extreme3d_ros.records import Crop, Foundation
 from extreme3d_ros.stages.crop import framing, resample
 from extreme3d_ros.stages.surface import SurfaceRaster
-from training.faces.head import ICT_FOLDER
+from training.bump.truth import on_crop, truth_of
+from training.face_model.ict import ICT_FOLDER
+from training.faces.detail import FaceDetail, bumped
+from training.faces.generator import FaceGenerator, Wish
 
 if not ICT_FOLDER.exists():
-    pytest.skip("ICT-FaceKit is not at ../shared/data", allow_module_level=True)
-
-from extreme3d_ros.records import Crop  # noqa: E402
-from training.bump.truth import on_crop, truth_of  # noqa: E402
-from training.faces.detail import FaceDetail, bumped  # noqa: E402
-from training.faces.generator import FaceGenerator, Wish  # noqa: E402
+    pytest.skip("no ../shared/data/ict_facekit: its heads are what is rendered", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

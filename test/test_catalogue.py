@@ -48,7 +48,7 @@ class TestShipped:
 
     def test_inputs_and_outputs_are_the_files(self, shipped):
         engine = OnnxEngine(shipped.path)
-        assert shipped.open_shapes(engine.shapes) is None, "nodes name no shapes for their plans"
+        assert shipped.open_shapes(engine.shapes) == {}, "nodes name no shapes for their plans"
         assert set(shipped.limits) == set(engine.outputs)
 
     def test_a_changed_file_is_refused_with_what_to_do(self, shipped, tmp_path):
@@ -92,7 +92,7 @@ def test_a_profile_needs_the_networks_that_its_road_asks_for(profile):
         asked.append(by_path[path])
         return FakeEngine(by_path[path])
 
-    fast_path_of(profile, load_face_model(), engines).close()
+    fast_path_of(profile, load_face_model(), engines)
     assert {network.name for network in asked} == {network.name for network in of_profile(profile)}
 
 
@@ -212,7 +212,7 @@ def test_only_what_the_file_leaves_open_is_settled(sizes, other):
     wanted = tuple(size for size, _ in sizes)
     found = tuple("N" if is_open else size for size, is_open in sizes)
     entry = network({"x": wanted, "y": (2,)})
-    expected = {"x": wanted} if "N" in found else None
+    expected = {"x": wanted} if "N" in found else {}
     assert entry.open_shapes({"x": found, "y": (2,)}) == expected
     at = other % len(found)
     wrong = (*found[:at], wanted[at] + 1, *found[at + 1 :])

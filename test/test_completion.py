@@ -1,31 +1,16 @@
-"""Soft symmetry and the finished mesh, on a posed foundation with a known bump."""
+"""The finished mesh, on a posed foundation with a known bump."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import trimesh
 from face_scenes import MODEL, scene
 
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.topology import dense_topology
-from extreme3d_ros.geometry.angles import smallest_angles
 from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import HIDDEN, VISIBLE, Layers
-
-
-def test_no_bump_leaves_the_foundation():
-    crop, foundation, surface, layers = scene(30)
-    mesh = Completion(MODEL)(crop, foundation, layers).mesh
-    np.testing.assert_allclose(mesh.vertices, dense_topology(MODEL).from_foundation @ foundation.vertices, atol=1e-6)
-
-
-def test_the_transition_between_seen_and_mirrored_is_smooth():
-    crop, foundation, surface, layers = scene(50, lambda v: 1e-3 * np.ones(len(v)))
-    mesh = Completion(MODEL)(crop, foundation, layers).mesh
-    base = dense_topology(MODEL).from_foundation @ foundation.vertices
-    moved = np.linalg.norm(mesh.vertices - base, axis=1)
-    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]]])
-    assert np.abs(moved[edges[:, 0]] - moved[edges[:, 1]]).max() < 6e-4
 
 
 def test_colours_come_from_the_image_where_it_is_skin_and_from_the_twin_elsewhere():
@@ -34,7 +19,7 @@ def test_colours_come_from_the_image_where_it_is_skin_and_from_the_twin_elsewher
     left = np.zeros((512, 512), bool)
     left[:, 262:] = layers.occlusion[:, 262:] == VISIBLE
     occlusion = np.where(left, HIDDEN, layers.occlusion).astype(np.uint8)
-    mesh = Completion(MODEL)(crop, foundation, Layers(layers.bump, layers.mask, occlusion)).mesh
+    mesh = Completion(MODEL)(crop, foundation, Layers(layers.bump, occlusion)).mesh
     np.testing.assert_allclose(np.median(mesh.colors, axis=0), [180, 120, 90], atol=1)
     assert (mesh.colors[:, 0] < 200).mean() > 0.97
 
@@ -62,8 +47,8 @@ def test_a_face_model_whose_uv_folds_over_is_refused_by_name():
 
 def test_the_dense_topology_has_no_slivers():
     topology = dense_topology(MODEL)
-    angles = smallest_angles(topology.from_foundation @ MODEL.mean, topology.faces)
-    assert np.degrees(angles.min()) > 12
+    mean = trimesh.Trimesh(topology.from_foundation @ MODEL.mean, topology.faces, process=False)
+    assert np.degrees(mean.face_angles.min()) > 12
 
 
 def test_mirror_of_the_dense_topology():

@@ -15,8 +15,6 @@ from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
 
-CAMERA = ["-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
-
 
 @pytest.fixture(scope="module")
 def road(tmp_path_factory):
@@ -25,9 +23,14 @@ def road(tmp_path_factory):
     listener = ros_helpers.Listener("container_listener")
     names = ["-r", "face_node:__ns:=/front", "-r", "completion_node:__ns:=/back"]
     container = ros_helpers.NodeProcess(
-        "face_container", folder / "container.log", *names, *CAMERA, reliability="reliable", ply_dir=folder / "meshes"
+        "face_container",
+        folder / "container.log",
+        *names,
+        *ros_helpers.CAMERA,
+        reliability="reliable",
+        ply_dir=folder / "meshes",
     )
-    source = ros_helpers.NodeProcess("image_source", folder / "source.log", *CAMERA, rate=5)
+    source = ros_helpers.NodeProcess("image_source", folder / "source.log", *ros_helpers.CAMERA, rate=5)
     yield listener, container
     statuses = [process.end() for process in (source, container)]
     listener.close()

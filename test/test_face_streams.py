@@ -12,6 +12,7 @@ from builtin_interfaces.msg import Time  # noqa: E402
 from geometry_msgs.msg import PoseStamped  # noqa: E402
 from rclpy.clock import Clock  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
+from stand_ins import FacelessRoad  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
@@ -87,12 +88,12 @@ def test_another_person_is_not_filled_with_what_was_seen_of_the_one_before():
 # --- face_node with a road that only notes whom it is asked about -----------------------------------------------------
 
 
-class Road:
+class Road(FacelessRoad):
     """Two faces in every frame, "bigger" the chosen one."""
 
     known = frozenset({"bigger", "lesser", "bystander"})
 
-    def __init__(self, *arguments):
+    def __init__(self):
         self.tracked, self.observed, self.stamps = [], [], []
 
     def track(self, frame, stamp, max_faces):
@@ -103,9 +104,6 @@ class Road:
     def observe(self, frame, faces, stamp, timings):
         self.observed += [face.id for face in faces]
         return iter(())
-
-    def close(self):
-        pass
 
 
 class Observed:

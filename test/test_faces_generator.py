@@ -1,15 +1,17 @@
-from pathlib import Path
+"""Rendered faces: the same seed is the same picture, and all about it is known."""
 
 import numpy as np
 import pytest
 
+from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
+from training.face_model.ict import ICT_FOLDER
+from training.face_model.render import View
+from training.faces.generator import FaceGenerator, Wish
+from training.faces.occluders import KINDS, occlude, place_of
 
-ICT = Path(__file__).parents[1] / "../shared/data/ict_facekit"
-if not (ICT / "ict_facekit.npz").exists():
+if not ICT_FOLDER.exists():
     pytest.skip("no ../shared/data/ict_facekit: its heads are what is rendered", allow_module_level=True)
-
-from training.faces.generator import FaceGenerator, Wish  # noqa: E402  needs the data above
 
 MODEL = load_face_model()
 SMALL = (288, 320)
@@ -17,7 +19,7 @@ SMALL = (288, 320)
 
 @pytest.fixture(scope="module")
 def generator():
-    return FaceGenerator(ICT)
+    return FaceGenerator()
 
 
 def on_image(points, rendered):
@@ -62,8 +64,6 @@ def test_things_hide_the_share_that_is_asked_for(generator, share):
 
 
 def test_every_kind_of_thing_hides_something(generator):
-    from training.faces.occluders import KINDS
-
     for kind in KINDS:
         made = generator(7, Wish(size=SMALL, kind=kind, yaw=20.0))
         assert 0.005 < made.share < 0.9, kind
@@ -79,10 +79,6 @@ def test_an_occluder_leaves_the_truth_alone(generator):
 @pytest.fixture
 def grey_face(generator):
     """(picture of one grey (H, W, 3), which pixels are face, Place) of the mean head, seen from the front."""
-    from extreme3d_ros.camera import Camera
-    from training.face_model.render import View
-    from training.faces.occluders import place_of
-
     K = np.array([[500.0, 0, 160], [0, 500.0, 160], [0, 0, 1]])
     view = View(np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, 0.6]), Camera(K, 320, 320))
     place = place_of(generator.heads.ict.neutral[generator.heads.ict.landmarks68], view)
@@ -93,8 +89,6 @@ def grey_face(generator):
 
 
 def test_clear_lenses_hide_nothing_but_the_frame(grey_face):
-    from training.faces.occluders import occlude
-
     picture, face, place = grey_face
     eyes = np.stack([place.points[36:42].mean(0), place.points[42:48].mean(0)])
     x, y = np.rint(eyes).astype(int).T
@@ -107,8 +101,6 @@ def test_clear_lenses_hide_nothing_but_the_frame(grey_face):
 
 
 def test_a_shadow_does_not_hide_the_face(grey_face):
-    from training.faces.occluders import occlude
-
     picture, face, place = grey_face
     made, hidden = occlude(picture, face, place, np.random.default_rng(0), None, "hat")
     darker = face & (made.mean(2) < 0.28)

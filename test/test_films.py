@@ -204,7 +204,7 @@ def observation(name, number):
     return Observation(FACE, crop, moved, coefficients, surface, layers, 0.9, {"crop": 1.0}, name)
 
 
-FACE = Face((200.0, 150.0, 100.0, 120.0), np.zeros((468, 2)), 1.0)
+FACE = Face(np.resize([[200.0, 150.0], [300.0, 270.0]], (468, 2)), 1.0)
 
 
 @pytest.fixture

@@ -10,13 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.engines import OnnxEngine
-from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.mirror_image import MirrorImage
-from extreme3d_ros.input.images import demo_image
 from extreme3d_ros.records import Frame
 from extreme3d_ros.stages.crop import FaceCrop
-from extreme3d_ros.stages.detection import Detection
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.foundation_network import DEFAULT_NETWORK, FoundationNetwork, significance
 from extreme3d_ros.stages.window import window_about
@@ -31,17 +28,6 @@ LOOKING_AT_THE_CAMERA = np.diag([1.0, -1.0, -1.0])
 @pytest.fixture(scope="module")
 def network():
     return FoundationNetwork(MODEL)
-
-
-@pytest.fixture(scope="module")
-def detection():
-    return Detection()
-
-
-@pytest.fixture(scope="module")
-def photograph():
-    pytest.importorskip("skimage", reason="the photograph is scikit-image's: pip install -e '.[demo]'")
-    return demo_image()
 
 
 def frame_of(image):
@@ -113,15 +99,6 @@ class TestNetwork:
         known = other(frame_of(photograph), points)
         np.testing.assert_array_equal(known.points, network(frame_of(photograph), points).points)
         assert known.mean.shape == (49,) and not known.mean.any() and (known.spread == 1).all()
-
-    @pytest.mark.parametrize("content", [None, b"", b"no network", DEFAULT_NETWORK.read_bytes()[:5000]])
-    def test_a_missing_or_broken_file_is_one_line_that_names_it(self, content, tmp_path):
-        path = tmp_path / "foundation.onnx"
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(ModelFileError, match="foundation.onnx") as error:
-            FoundationNetwork(MODEL, path)
-        assert "\n" not in str(error.value)
 
     def test_inputs_of_the_wrong_shape_are_refused(self):
         with pytest.raises(ValueError, match="does not take"):

@@ -16,7 +16,8 @@ from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.engines import OnnxEngine  # noqa: E402
 from extreme3d_ros.face_model.mirror_image import MirrorImage  # noqa: E402
 from extreme3d_ros.networks.foundation import FoundationNetwork  # noqa: E402
-from extreme3d_ros.networks.resnet import light, resnet101  # noqa: E402
+from extreme3d_ros.networks.resnet import LIGHT, RESNET101, ResNet  # noqa: E402
+from extreme3d_ros.output.atomic import write_bytes  # noqa: E402
 from extreme3d_ros.stages.detection.region import Region  # noqa: E402
 from extreme3d_ros.stages.window import window_about  # noqa: E402
 from training.foundation.batches import (  # noqa: E402
@@ -132,9 +133,11 @@ def test_loss_falls_towards_the_truth_and_punishes_false_certainty():
 
 
 def test_networks_have_the_sizes_of_the_papers():
-    assert sum(p.numel() for p in resnet101().parameters()) == 42_500_160
-    assert resnet101().features == 2048 and light().features == 256
-    assert FoundationNetwork("light", 128)(*inputs(96))[2].shape == (2, 128)
+    with torch.device("meta"):
+        paper, light = ResNet(*RESNET101), ResNet(*LIGHT)
+    assert sum(p.numel() for p in paper.parameters()) == 42_500_160
+    assert paper.features == 2048 and light.features == 256
+    assert FoundationNetwork(128)(*inputs(96))[2].shape == (2, 128)
 
 
 def inputs(size):
@@ -144,31 +147,23 @@ def inputs(size):
 
 @pytest.mark.slow
 def test_a_training_goes_on_where_it_stopped_and_its_network_runs(tmp_path):
-    from dataclasses import replace
-
-    from training.foundation.export import export
-    from training.foundation.train import Plan, train
+    from training.foundation.train import export, train
+    from training.loop import Plan
 
     files = write(tmp_path, samples(8), 5)
-    plan = Plan(2, 8, 1e-3, 0, "cpu", tmp_path / "net.pth", tmp_path / "log.jsonl")
-    network, figures = train(plan, "light", 64, MODEL, files)
-    again, same = train(plan, "light", 64, MODEL, files)
-    assert figures == same and len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+    plan = Plan(2, 8, 1e-3, 0, "cpu", tmp_path / "net.pth")
+    network, figures = train(plan, 64, MODEL, files)
+    again, same = train(plan, 64, MODEL, files)
+    log = [json.loads(line) for line in (tmp_path / "net.jsonl").read_text().splitlines()]
+    assert figures == same and [line["epoch"] for line in log] == [1, 2]
     assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values()))
-    assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])["epoch"] == 2
-    export(again, MODEL, 64, figures, tmp_path / "net.onnx")
-    engine = OnnxEngine(tmp_path / "net.onnx")
+    engine = OnnxEngine(write_bytes(tmp_path / "net.onnx", export(again, MODEL, 64, figures)))
     found = engine(**{name: part.numpy() for name, part in zip(("window", "residual", "rotation"), inputs(64))})
     with torch.no_grad():
         wanted = again.eval()(*inputs(64))
     np.testing.assert_allclose(found["moved"], wanted[0].numpy(), atol=1e-3)
     np.testing.assert_allclose(found["coefficients"], wanted[2].numpy(), atol=1e-3)
     assert engine.metadata["face_model"] == MODEL.name
+    plan.checkpoint.write_bytes(plan.checkpoint.read_bytes()[:5000])
     with pytest.raises((RuntimeError, OSError)):
-        train(replace(plan, checkpoint=_broken(tmp_path)), "light", 64, MODEL, files)
-
-
-def _broken(folder):
-    path = folder / "broken.pth"
-    path.write_bytes((folder / "net.pth").read_bytes()[:5000])
-    return path
+        train(plan, 64, MODEL, files)

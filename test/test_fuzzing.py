@@ -17,7 +17,7 @@ from fuzzing.worker import outcomes
 
 REPOSITORY = Path(__file__).parents[1]
 #: Cases of each reader that take no second apiece.
-QUICK = ["bfm2009 mat", "deep3d", "ict folder", "face model", "unpickling", "gallery", "camera", "networks"]
+QUICK = ["deep3d", "ict folder", "face model", "unpickling", "gallery", "camera", "networks"]
 
 
 class Unruly(InputError):

@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry import screened
 from extreme3d_ros.geometry.alignment import similarity
-from extreme3d_ros.geometry.angles import smallest_angles
 from extreme3d_ros.geometry.box import box_of
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
 from extreme3d_ros.geometry.feather import feathered
@@ -100,13 +99,6 @@ def test_subdivision_leaves_what_is_sharp_where_it_is():
     np.testing.assert_allclose(fine[count:][straight], SPHERE.vertices[edges[straight]].mean(1), atol=1e-6)
     others = ~np.concatenate([sharp, straight])
     np.testing.assert_array_equal(fine[others], smooth[others])
-
-
-def test_smallest_angles_are_those_of_trimesh():
-    bent = SPHERE.vertices * [1, 2, 5]
-    theirs = trimesh.Trimesh(bent, SPHERE.faces, process=False).face_angles.min(1)
-    np.testing.assert_allclose(smallest_angles(bent, SPHERE.faces), theirs, atol=1e-6)
-    assert smallest_angles(np.zeros((3, 3)), np.array([[0, 1, 2]])) == 0
 
 
 def test_subdivision_refuses_three_triangles_on_an_edge():

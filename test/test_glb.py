@@ -98,7 +98,7 @@ def film(numbers, seed=0, name="abcde", rank=3):
         R, t = DOWN @ turn.as_matrix(), np.array([0.002 * number, 0.1, 0.7 + 0.1 * seed])
         posed = (vertices @ R.T + t).astype(np.float32)
         colors = np.full(vertices.shape, (188, 100, 20), np.uint8)
-        mesh = FaceMesh(posed, FACES, posed, colors, np.ones(len(posed), bool))
+        mesh = FaceMesh(posed, FACES, colors, np.ones(len(posed), bool))
         track.add(number, mesh, Foundation(vertices, R, t))
         meshes.append(posed)
     return track.moving_face(5e-5, 32), meshes

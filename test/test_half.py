@@ -10,8 +10,7 @@ onnx = pytest.importorskip("onnx", reason="networks are rewritten by the package
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from extreme3d_ros.engines import OnnxEngine  # noqa: E402
-from extreme3d_ros.engines.half import in_half  # noqa: E402
-from extreme3d_ros.engines.onnx_graph import bytes_first  # noqa: E402
+from extreme3d_ros.engines.tensorrt_build import fitted  # noqa: E402
 from extreme3d_ros.errors import ModelFileError  # noqa: E402
 
 DATA = Path(__file__).parent.parent / "extreme3d_ros" / "data"
@@ -25,6 +24,14 @@ LIMITS = {
 @pytest.fixture(params=LIMITS)
 def shipped(request):
     return request.param, (DATA / f"{request.param}.onnx").read_bytes()
+
+
+def in_half(data):
+    return fitted(data, "fp16", {})
+
+
+def bytes_first(data):
+    return fitted(data, "fp32", {})
 
 
 def run(tmp_path, data, inputs):
@@ -43,12 +50,10 @@ def weight(name, values):
     return numpy_helper.from_array(np.asarray(values, np.float32), name)
 
 
-def network(nodes, weights=(), x="float"):
+def network(nodes, weights):
     """y (N, 2) of x (N, 2)."""
-    kind = {"float": TensorProto.FLOAT, "bytes": TensorProto.UINT8}[x]
-    inputs = [helper.make_tensor_value_info("x", kind, ["N", 2])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])]
-    graph = helper.make_graph([helper.make_node(*node) for node in nodes], "net", inputs, outputs, list(weights))
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 2]) for name in "xy")
+    graph = helper.make_graph([helper.make_node(*node) for node in nodes], "net", [x], [y], weights)
     opset = [helper.make_opsetid("", 17)]
     return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
 
@@ -73,18 +78,6 @@ class TestBytesFirst:
     def test_bytes_go_to_casts_only(self, shipped):
         graph = onnx.load_from_string(bytes_first(shipped[1])).graph
         assert {node.op_type for node in graph.node if "window" in node.input} == {"Cast"}
-
-    def test_a_network_that_is_right_already_stays_byte_for_byte(self, shipped):
-        once = bytes_first(shipped[1])
-        assert bytes_first(once) == once
-
-    def test_one_that_calculates_with_bytes_is_refused(self):
-        model = onnx.load_from_string(network([("Cast", ["s"], ["y"])], x="bytes"))
-        model.graph.node[0].attribute.append(helper.make_attribute("to", FLOAT))
-        model.graph.node.insert(0, helper.make_node("BitShift", ["x", "one"], ["s"], direction="LEFT"))
-        model.graph.initializer.append(numpy_helper.from_array(np.uint8([1]), "one"))
-        with pytest.raises(ModelFileError, match="cannot be rewritten for TensorRT"):
-            bytes_first(model.SerializeToString())
 
     @pytest.mark.parametrize("data", [b"", b"nothing", bytes(range(200))])
     def test_what_is_no_network_is_refused(self, data):

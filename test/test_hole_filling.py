@@ -10,7 +10,6 @@ from face_scenes import MODEL, cheek_bumps, covered, scene
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.pipeline import Completion
 from extreme3d_ros.records import HIDDEN, VISIBLE, Layers
-from extreme3d_ros.references.default import references_of
 from extreme3d_ros.references.person import Person
 from extreme3d_ros.references.viewpoint import direction_of
 from extreme3d_ros.stages.hole_filling import _TRUST, HoleFilling
@@ -181,8 +180,7 @@ def test_what_lies_next_to_an_object_is_not_trusted():
     crop, foundation, surface, layers = scene(0, relief)
     hidden, hole = covered(layers, CHEEK)
     spoilt = np.where(disc(332, 330, 28) & ~hole, 5e-3, hidden.bump).astype(np.float32)  # as an object's outline does
-    spoilt = Layers(spoilt, hidden.mask, hidden.occlusion)
-    filled = FILLING(crop, foundation, spoilt, surface, acquainted()).bump
+    filled = FILLING(crop, foundation, Layers(spoilt, hidden.occlusion), surface, acquainted()).bump
     assert error(filled, layers.bump, disc(332, 330, 28)) < 0.05
 
 
@@ -247,15 +245,6 @@ def test_completion_remembers_then_fills():
     assert error(completed.bump, layers.bump, hole) < 0.05
 
 
-def test_somebody_else_does_not_lend():
-    crop, foundation, _, layers = scene(0, relief)
-    completion, person = Completion(MODEL), Person()
-    completion(crop, foundation, layers, person)
-    person.follow(foundation.t + [0.5, 0, 0])
-    hidden, _ = covered(layers, CHEEK)
-    assert "person" not in completion(crop, foundation, hidden, person).filled_from
-
-
 def test_references_of_another_face_model_or_feature_are_refused():
     gallery = gallery_of(relief)
     gallery.face_model = "bfm2009"
@@ -265,16 +254,9 @@ def test_references_of_another_face_model_or_feature_are_refused():
         HoleFilling(MODEL, gallery_of(relief, feature="embedding:0"))
 
 
-def test_the_references_are_those_that_are_named(tmp_path):
-    assert references_of("none", MODEL.name) is None
-    assert references_of("", "a face model that nobody has") is None
-    with pytest.raises(ModelFileError, match="no_such"):
-        references_of(tmp_path / "no_such", MODEL.name)
-
-
 def test_hidden_pixels_count_as_hole_though_no_lender_knows_them():
     crop, foundation, surface, layers = scene(0, relief)
     occlusion = layers.occlusion.copy()
     occlusion[:5, :5] = HIDDEN  # off the foundation: a label that nobody can have meant
-    filling = FILLING(crop, foundation, Layers(layers.bump, layers.mask, occlusion), surface, acquainted())
+    filling = FILLING(crop, foundation, Layers(layers.bump, occlusion), surface, acquainted())
     assert filling.sources == {"none": 1.0} and np.isfinite(filling.bump).all()

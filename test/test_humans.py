@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("rclpy")
 
 from extreme3d_ros.errors import InputError  # noqa: E402
-from extreme3d_ros.messages.humans import Roi, at_work, check_id, chosen_face, message_to_roi  # noqa: E402
+from extreme3d_ros.messages.humans import Roi, at_work, check_id, message_to_roi  # noqa: E402
 from extreme3d_ros.nodes.window import face_in, moved, window  # noqa: E402
 from extreme3d_ros.records import Face  # noqa: E402
 
@@ -47,11 +47,11 @@ def square(side):
 
 def test_the_largest_face_is_ours_until_another_is_clearly_larger():
     near, far = square(0.5), square(0.3)
-    assert chosen_face("", {"a": far, "b": near}) == "b"
-    assert chosen_face("a", {"a": square(0.3), "b": square(0.32)}) == "a"
-    assert chosen_face("a", {"a": far, "b": near}) == "b"
-    assert chosen_face("gone", {"a": far}) == "a"
-    assert chosen_face("a", {}) == ""
+    assert at_work([], {"a": far, "b": near}, 1) == ["b"]
+    assert at_work(["a"], {"a": square(0.3), "b": square(0.32)}, 1) == ["a"]
+    assert at_work(["a"], {"a": far, "b": near}, 1) == ["b"]
+    assert at_work(["gone"], {"a": far}, 1) == ["a"]
+    assert at_work(["a"], {}, 1) == []
 
 
 def test_the_chosen_face_comes_first_and_the_others_by_size():
@@ -92,7 +92,7 @@ ROI = Roi(0.5, 0.5, 0.6, 0.7)
 
 
 def face_at(x, y, size=40.0):
-    return Face((x - size / 2, y - size / 2, size, size), np.full((468, 2), (x, y)), 0.9)
+    return Face(np.resize([[x - size / 2, y - size / 2], [x + size / 2, y + size / 2]], (468, 2)), 0.9)
 
 
 def finding(*faces):
@@ -133,5 +133,4 @@ def test_detection_finds_the_same_face_in_its_region():
     (whole,) = detection(image)
     x, y, w, h = whole.bbox
     part = face_in(detection, image, Roi(x / 512, y / 512, (x + w) / 512, (y + h) / 512))
-    detection.close()
     assert np.abs(part.points - whole.points).max() < 2

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from broken_files import Trap
 from fit_helpers import plain_evidence
 from importer_sources import (
     FLIP,
@@ -26,20 +27,19 @@ from importer_sources import (
     write_mat,
     write_npz,
 )
-from scipy.io import loadmat
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.face_model.fitting import PointFitter
 from extreme3d_ros.face_model.importers import import_model, obj
-from extreme3d_ros.face_model.importers.mat5 import read_mat5
-from extreme3d_ros.face_model.importers.source import BrokenSource
 from extreme3d_ros.face_model.soundness import faults
 from extreme3d_ros.face_model.twins import edge_twins, face_twins
 from extreme3d_ros.geometry.subdivision import unique_edges
 from extreme3d_ros.networks.importers.onnx_file import announce
-from extreme3d_ros.untrusted.confined import Unread, read_confined
+from extreme3d_ros.untrusted import confined, named_arrays
+from extreme3d_ros.untrusted.broken import Broken
+from extreme3d_ros.untrusted.confined import read_confined
 
 ICT = Path(__file__).parents[1] / "../shared/data/ict_facekit"
 FORMATS = ["bfm2009 h5", "bfm2009 mat", "bfm2009 mat 7", "bfm2009 mat 7.3", "deep3d mat", "ict npz", "ict folder"]
@@ -200,13 +200,6 @@ class TestAsymmetry:
         np.testing.assert_array_equal(edges[twins], np.sort(ours.mirror[edges], axis=1))
 
 
-class Trap:
-    sprung = False
-
-    def __reduce__(self):
-        return setattr, (Trap, "sprung", True)
-
-
 WRONG = {
     "missing": lambda a: None,
     "cut short": lambda a: a[..., :-1] if a.shape[0] == 1 or a.ndim == 3 else a[:-1],
@@ -214,7 +207,7 @@ WRONG = {
     "no numbers": lambda a: np.array(["text"] * 3),
     "empty": lambda a: a[..., :0],
 }
-#: Of HDF5, which a process of its own reads, one: its arrays are checked where the others are.
+#: Of HDF5 one: its arrays are checked where the others are.
 KEYS = {
     "bfm2009 h5": ["shapePC"],
     "bfm2009 mat": ["shapeMU", "shapePC", "shapeEV", "expMU", "expPC", "expEV"],
@@ -253,32 +246,30 @@ def write_changed(kind_and_form, folder, face, key, change):
     return kind, WRITE[form](folder / f"odd.{form}", arrays)
 
 
+@pytest.mark.parametrize("value", ["abc", {"a": 1.0}, np.ones(3) * 1j, np.array([[1.0], "x"], dtype=object)])
 @pytest.mark.parametrize("packed", [False, True])
-def test_mat_files_are_read_as_scipy_reads_them(tmp_path, packed):
-    rng = np.random.default_rng(0)
-    types = ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
-    arrays = {f"of_{kind}": (100 * rng.random((3, 5))).astype(kind) for kind in types}
-    arrays |= {"x": np.array([[7.0]]), "s": np.array([[7]], np.uint8), "cube": rng.random((2, 3, 4)), "text": "abc"}
-    path = write_mat(tmp_path / "many.mat", {**arrays, "struct": {"a": 1.0}, "complex": np.ones(3) * 1j}, packed)
-    wanted = tuple(name for name in arrays if name != "text")
-    got, want = read_mat5(path, wanted), loadmat(path)
-    for name in wanted:
-        assert got[name].shape == want[name].shape and got[name].dtype == want[name].dtype
-        np.testing.assert_array_equal(got[name], want[name])
-    for name in ("text", "struct", "complex"):
-        with pytest.raises(BrokenSource, match=name):
-            read_mat5(path, (name,))
+def test_of_mat_files_nothing_but_numbers_is_taken(face, tmp_path, value, packed):
+    path = write_mat(tmp_path / "odd.mat", {**deep3d_arrays(face), "meanshape": value}, packed)
+    refused("deep3d", path, "meanshape does not hold numbers")
+
+
+@pytest.fixture
+def within(monkeypatch):
+    """Files of sound structure need no process of their own."""
+    monkeypatch.setattr(
+        named_arrays, "read_confined", lambda _, source, keys: named_arrays._read(source, keys.split(","))
+    )
 
 
 class TestBrokenFiles:
     @pytest.mark.parametrize("how", WRONG)
     @pytest.mark.parametrize("kind, key", [(kind, key) for kind, keys in KEYS.items() for key in keys])
-    def test_wrong_numbers(self, face, tmp_path, kind, key, how):
+    def test_wrong_numbers(self, within, face, tmp_path, kind, key, how):
         refused(*write_changed(kind, tmp_path, face, key, WRONG[how]))
 
     @pytest.mark.parametrize("value", [-5, 0, 10**5, 10**8])
     @pytest.mark.parametrize("kind, key", [(kind, key) for kind, keys in INDEX_KEYS.items() for key in keys])
-    def test_index_out_of_range(self, face, tmp_path, kind, key, value):
+    def test_index_out_of_range(self, within, face, tmp_path, kind, key, value):
         def change(array):
             array = array.copy()
             array.flat[7] = value - (kind == "ict npz" and value == 0) * 2
@@ -365,11 +356,6 @@ class TestHostileFiles:
     def test_a_pickle_in_an_npz(self, face, tmp_path):
         arrays = {**ict_arrays(face), "neutral": np.array([Trap()], dtype=object)}
         refused("ict", write_npz(tmp_path / "trap.npz", arrays), "pickled")
-
-    @pytest.mark.parametrize("value", [{"a": 1.0}, np.array([[1.0], "x"], dtype=object)])
-    def test_structs_and_cells_in_a_mat(self, face, tmp_path, value):
-        arrays = {**deep3d_arrays(face), "meanshape": value}
-        refused("deep3d", write_mat(tmp_path / "trap.mat", arrays), "meanshape")
 
     def test_links_to_other_files_are_not_followed(self, face, tmp_path):
         h5py = h5py_or_skip()
@@ -502,8 +488,8 @@ class TestConfined:
         "code, word",
         [
             ("os.kill(os.getpid(), 11)", "SIGSEGV"),
-            ("answer(lambda: {'a': np.ones(5 << 30, np.uint8)}, sys.argv[1], OSError)", "MemoryError"),
-            ("answer(lambda: 1 / 0, sys.argv[1], ZeroDivisionError)", "division by zero"),
+            ("answer(lambda: {'a': np.ones(5 << 30, np.uint8)}, sys.argv[1])", "MemoryError"),
+            ("answer(lambda: 1 / 0, sys.argv[1])", "division by zero"),
             ("time.sleep(60)", "more than 2 s"),
             ("pass", "did not come through"),
         ],
@@ -513,8 +499,9 @@ class TestConfined:
         end = f"sys.exit({code})" if code.startswith("answer") else code
         (tmp_path / "odd_reader.py").write_text(start + end)
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
-        with pytest.raises(Unread, match=word) as caught:
-            read_confined("odd_reader", patience=2.0 if "sleep" in code else 60.0)
+        monkeypatch.setattr(confined, "PATIENCE", 2.0 if "sleep" in code else 60.0)
+        with pytest.raises(Broken, match=word) as caught:
+            read_confined("odd_reader")
         assert "\n" not in str(caught.value)
 
     def test_hdf5_s_own_errors_come_through(self, face, tmp_path):
@@ -572,6 +559,5 @@ class TestIctFaceKit:
             assert np.isfinite(mesh.vertices).all() and np.isfinite(mesh.normals).all()
             assert seen.confidence > 0.5 and len(seen.foundation.vertices) == len(model.mean)
             poses.append(seen.foundation)
-            fast.close()
         turn = np.degrees(np.arccos((np.trace(poses[0].R.T @ poses[1].R) - 1) / 2))
         assert turn < 5 and np.linalg.norm(poses[0].t - poses[1].t) < 0.1 * poses[1].t[2]

@@ -40,10 +40,6 @@ def test_laplace_coordinates_are_sums_of_differences_to_the_neighbours():
     np.testing.assert_allclose(coordinates_of(laplacian, values), [*expected, values[3] - values[1]])
 
 
-def test_levels_have_no_laplace_coordinates():
-    np.testing.assert_array_equal(coordinates_of(Laplacian(grid(4, 5), 20), np.full((20, 3), 7.0)), 0)
-
-
 def test_where_one_field_ends_the_other_takes_over_without_a_step():
     above, below = np.full((6, 3), 5.0), np.arange(18.0).reshape(6, 3)
     share, everywhere = np.array([1, 1, 1, 0, 0, 0.0]), np.ones(6)

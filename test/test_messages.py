@@ -2,8 +2,8 @@
 
 import re
 import sys
+from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from builtin_interfaces.msg import Time  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import Point  # noqa: E402
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField  # noqa: E402
 from std_msgs.msg import ColorRGBA, Header  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
@@ -24,12 +24,7 @@ from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.messages.camera_info import camera_info_to_calibration, camera_to_camera_info  # noqa: E402
 from extreme3d_ros.messages.diagnostics import diagnostic_array  # noqa: E402
-from extreme3d_ros.messages.images import (  # noqa: E402
-    compressed_to_bgr,
-    image_to_bgr,
-    image_to_layer,
-    layer_to_image,
-)
+from extreme3d_ros.messages.images import image_to_layer, layer_to_image  # noqa: E402
 from extreme3d_ros.messages.marker import (  # noqa: E402
     COLORINGS,
     SKIN,
@@ -45,101 +40,11 @@ from extreme3d_ros.records import FaceMesh  # noqa: E402
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera_optical")
 
 
-def image(encoding, height, width, rows, big_endian=False):
-    """An Image of the given rows of bytes."""
-    rows = np.asarray(rows).view(np.uint8).reshape(height, -1)
-    message = Image(header=HEADER, height=height, width=width, encoding=encoding, step=rows.shape[1])
-    message.is_bigendian = int(big_endian)
-    message.data = rows.tobytes()
-    return message
-
-
 def picture(height=6, width=8, channels=3):
     return np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
 
 
-# --- images -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("encoding, order", [("bgr8", [0, 1, 2]), ("8UC3", [0, 1, 2]), ("rgb8", [2, 1, 0])])
-@pytest.mark.parametrize("padding", [0, 5])
-def test_three_channels_come_out_as_bgr_without_row_padding(encoding, order, padding):
-    bgr = picture()
-    rows = np.pad(bgr[..., order].reshape(6, -1), ((0, 0), (0, padding)), constant_values=77)
-    np.testing.assert_array_equal(image_to_bgr(image(encoding, 6, 8, rows)), bgr)
-
-
-@pytest.mark.parametrize("encoding, order", [("bgra8", [0, 1, 2, 3]), ("8UC4", [0, 1, 2, 3]), ("rgba8", [2, 1, 0, 3])])
-def test_alpha_is_left_out(encoding, order):
-    bgra = picture(channels=4)
-    np.testing.assert_array_equal(image_to_bgr(image(encoding, 6, 8, bgra[..., order].copy())), bgra[..., :3])
-
-
-@pytest.mark.parametrize("encoding", ["mono8", "8UC1"])
-def test_grey_is_repeated(encoding):
-    grey = picture(channels=1)
-    np.testing.assert_array_equal(image_to_bgr(image(encoding, 6, 8, grey)), np.repeat(grey, 3, 2))
-
-
-@pytest.mark.parametrize("big_endian", [False, True])
-@pytest.mark.parametrize("encoding", ["mono16", "16UC1"])
-@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
-def test_16_bit_grey_of_any_depth_fills_8_bits(encoding, bits, big_endian):
-    grey8 = picture(channels=1)[..., 0]
-    grey8[0, 0] = 255
-    grey16 = (grey8.astype(np.uint16) << (bits - 8)).astype(">u2" if big_endian else "<u2")
-    bgr = image_to_bgr(image(encoding, 6, 8, grey16, big_endian))
-    np.testing.assert_array_equal(bgr, np.repeat(grey8[..., None], 3, 2))
-
-
-@pytest.mark.parametrize("encoding, y, u, v", [("yuv422", 1, 0, 2), ("uyvy", 1, 0, 2), ("yuv422_yuy2", 0, 1, 3)])
-def test_yuv_colours_are_right(encoding, y, u, v):
-    """A plain red image: BT.601, y 81, u 90, v 240."""
-    pixels = np.zeros((6, 4, 4), np.uint8)  # two pixels in four bytes
-    pixels[..., [y, y + 2]], pixels[..., u], pixels[..., v] = 81, 90, 240
-    bgr = image_to_bgr(image(encoding, 6, 8, pixels))
-    assert bgr.shape == (6, 8, 3)
-    np.testing.assert_allclose(bgr, np.broadcast_to([0, 0, 255], bgr.shape), atol=3)
-
-
-@pytest.mark.parametrize(
-    "change, told",
-    [
-        ({"encoding": "bayer_rggb16"}, "bgr8, rgb8"),
-        ({"encoding": ""}, "not supported"),
-        ({"width": 0}, "empty"),
-        ({"height": 0}, "empty"),
-        ({"step": 8}, "step is 8 bytes but 8 bgr8 pixels take 24"),
-        ({"height": 1000}, "144 bytes but 1000 rows"),
-        ({"height": 2**32 - 1, "width": 2**30, "step": 2**32 - 1}, "data are 144 bytes"),
-        ({"data": b""}, "data are 0 bytes"),
-    ],
-)
-def test_malformed_images_are_told_in_one_line(change, told):
-    message = image("bgr8", 6, 8, picture())
-    for name, value in change.items():
-        setattr(message, name, value)
-    with pytest.raises(InputError, match=re.escape(told)) as error:
-        image_to_bgr(message)
-    assert "\n" not in str(error.value)
-
-
-def test_yuv_of_odd_width_is_refused():
-    with pytest.raises(InputError, match="even width"):
-        image_to_bgr(image("yuv422", 6, 7, np.zeros((6, 14), np.uint8)))
-
-
-@pytest.mark.parametrize("extension", [".png", ".jpg"])
-def test_compressed_images_are_decoded(extension):
-    bgr = np.full((40, 30, 3), (200, 100, 50), np.uint8)
-    message = CompressedImage(format=extension[1:], data=cv2.imencode(extension, bgr)[1].tobytes())
-    np.testing.assert_allclose(compressed_to_bgr(message), bgr, atol=3)
-
-
-@pytest.mark.parametrize("data", [b"", b"no image", b"\xff\xd8\xff\xe0 cut off"])
-def test_broken_compressed_images_are_told(data):
-    with pytest.raises(InputError, match=f"'jpeg' and {len(data)} bytes"):
-        compressed_to_bgr(CompressedImage(format="jpeg", data=data))
+# --- layers -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -345,46 +250,6 @@ def slow_marker(header, points, colors):
     return marker
 
 
-SIZES = {"boolean": 1, "uint8": 1, "int32": 4, "uint32": 4, "float": 4, "double": 8}
-
-
-def padding(message, at=0):
-    """(offsets of the alignment bytes in a serialized message, its size), by the rules of CDR alone.
-
-    Their content is whatever was in memory, so they can't be compared.
-    """
-    gaps = []
-
-    def align(size):
-        nonlocal at
-        gaps.extend(range(at, at + -at % size))
-        at += -at % size
-
-    def walk(value, kind):
-        nonlocal at
-        if kind.startswith("sequence<"):
-            align(4)
-            at += 4
-            for element in value:
-                walk(element, kind[9:-1])
-        elif kind == "string":
-            align(4)
-            at += 4 + len(value.encode()) + 1
-        elif kind in SIZES:
-            align(SIZES[kind])
-            at += SIZES[kind]
-        else:
-            for name, field in value.get_fields_and_field_types().items():
-                walk(getattr(value, name), field)
-
-    walk(message, "message")
-    return [gap + 4 for gap in gaps], at + 4
-
-
-def without_padding(serialized, gaps):
-    return np.delete(np.frombuffer(serialized, np.uint8), gaps)
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     triangles=st.integers(0, 12),
@@ -393,27 +258,23 @@ def without_padding(serialized, gaps):
     sec=st.integers(-(2**31), 2**31 - 1),
     nanosec=st.integers(0, 2**32 - 1),
 )
-def test_marker_bytes_are_those_of_rclpy(triangles, colored, frame_id, sec, nanosec):
+def test_a_marker_is_read_as_the_one_that_rclpy_would_send(triangles, colored, frame_id, sec, nanosec):
     rng = np.random.default_rng(triangles)
     header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
     points = rng.normal(size=(3 * triangles, 3))
     colors = rng.random((3 * triangles if colored else 0, 4), np.float32)
-    slow = slow_marker(header, points, colors)
-    expected, written = serialize_message(slow), write_marker(header, points, colors)
-    gaps, size = padding(slow)
-    assert len(expected) == len(written) == size
-    np.testing.assert_array_equal(without_padding(written, gaps), without_padding(expected, gaps))
-    assert not any(written[gap] for gap in gaps)
+    expected = serialize_message(slow_marker(header, points, colors))
+    written = write_marker(header, points, colors)
+    # Not byte for byte: rclpy pads with whatever was in memory.
+    assert len(written) == len(expected)
     assert deserialize_message(written, Marker) == deserialize_message(expected, Marker)
 
 
 def mesh(vertices=40, triangles=60, seed=0):
     rng = np.random.default_rng(seed)
-    normals = rng.normal(size=(vertices, 3)).astype(np.float32)
     return FaceMesh(
         rng.normal(size=(vertices, 3)).astype(np.float32),
         rng.integers(0, vertices, (triangles, 3)).astype(np.int32),
-        normals / np.linalg.norm(normals, axis=1, keepdims=True),
         rng.integers(0, 256, (vertices, 3), np.uint8),
         np.ones(vertices, bool),
     )
@@ -442,10 +303,9 @@ def test_texture_shows_the_meshs_colours():
 
 
 def test_shading_is_brighter_towards_the_camera_than_away():
-    facing = np.array([[0, 0, -1], [0, 0, 1]], np.float32)
-    shown = FaceMesh(np.zeros((2, 3), np.float32), np.zeros((0, 3), np.int32), facing, np.zeros((2, 3), np.uint8), None)
-    towards, away = shaded_colors(shown)
-    assert (towards[:3] > away[:3]).all()
+    shown = replace(mesh(3, 1), vertices=np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1]], np.float32))
+    towards, away = (shaded_colors(replace(shown, faces=np.array([face]))) for face in ([0, 1, 2], [0, 2, 1]))
+    assert (towards[:, :3] > away[:, :3]).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -458,21 +318,17 @@ def test_a_mesh_that_is_not_finite_is_refused(value):
 
 def test_normals_that_are_not_finite_do_not_reach_rviz():
     broken = mesh()
-    broken.normals[3] = np.nan
+    broken.vertices[3] = 1e30  # far enough for infinite areas
+    assert np.isnan(broken.normals).any()
     marker = deserialize_message(MarkerWriter()(broken, HEADER, "shaded"), Marker)
     assert np.isfinite([[c.r, c.g, c.b, c.a] for c in marker.colors]).all()
-
-
-def test_delete_names_the_same_marker():
-    added = deserialize_message(MarkerWriter()(mesh(), HEADER), Marker)
-    deleted = delete_marker(HEADER)
-    assert deleted.action == Marker.DELETE and (deleted.ns, deleted.id) == (added.ns, added.id)
 
 
 @pytest.mark.parametrize("number", [0, 7])
 def test_a_faces_marker_is_added_and_deleted_by_its_number(number):
     added = deserialize_message(MarkerWriter()(mesh(), HEADER, number=number), Marker)
-    assert added.id == delete_marker(HEADER, number).id == number
+    deleted = delete_marker(HEADER, number)
+    assert deleted.action == Marker.DELETE and deleted.ns == added.ns and deleted.id == added.id == number
 
 
 # --- the rest ---------------------------------------------------------------------------------------------------------

@@ -32,8 +32,8 @@ def machine(monkeypatch, tmp_path):
         self.made.append(PretendedEngine(f"{tensorrt.about} on {gpu.about}, {precision}", 2))
         return self.made[-1]
 
-    plans = tmp_path / "plans"
-    pretended = pretended_machine(plans, build_plan=lambda *arguments: self.build(*arguments), run_plan=run_plan)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pretended = pretended_machine(build_plan=lambda *arguments: self.build(*arguments), run_plan=run_plan)
     monkeypatch.setattr(choose, "Machine", lambda: pretended)
     return self
 
@@ -124,7 +124,7 @@ def test_a_gpu_that_fails_at_work_is_a_warning_with_its_reason(node, machine):
 def test_cleaning_up_stops_building(node, machine):
     started, stopped = threading.Event(), threading.Event()
 
-    def build(tensorrt, data, shapes, capability, progress):
+    def build(tensorrt, data, capability, progress):
         started.set()
         if wait_for(lambda: not progress(0.5)):
             stopped.set()

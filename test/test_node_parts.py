@@ -14,12 +14,13 @@ pytest.importorskip("rclpy")
 from builtin_interfaces.msg import Time  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from stand_ins import TRIANGLE, received  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from extreme3d_ros.calibration import Calibration  # noqa: E402
 from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.errors import InputError  # noqa: E402
-from extreme3d_ros.messages.observation import Received  # noqa: E402
+from extreme3d_ros.messages.observation import check_sound  # noqa: E402
 from extreme3d_ros.messages.reading import message_of  # noqa: E402
 from extreme3d_ros.messages.stamps import stamp_of, stamped  # noqa: E402
 from extreme3d_ros.nodes.image_source import images  # noqa: E402
@@ -31,10 +32,8 @@ from extreme3d_ros.nodes.statistics import Statistics  # noqa: E402
 from extreme3d_ros.nodes.synchronizer import StampSynchronizer  # noqa: E402
 from extreme3d_ros.nodes.telling import Rarely, line_of  # noqa: E402
 from extreme3d_ros.nodes.topic_inlet import _received  # noqa: E402
-from extreme3d_ros.nodes.topic_soundness import check_sound  # noqa: E402
 from extreme3d_ros.nodes.transport import make_room  # noqa: E402
 from extreme3d_ros.nodes.worker import NewestWorker  # noqa: E402
-from extreme3d_ros.records import Crop, FaceMesh, Foundation, Layers  # noqa: E402
 
 # --- synchronizer -----------------------------------------------------------------------------------------------------
 
@@ -185,21 +184,13 @@ def test_wrong_values_are_told(setting, given, told):
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
-MESH = FaceMesh(
-    np.eye(3, dtype=np.float32),
-    np.array([[0, 1, 2]], np.int32),
-    np.eye(3, dtype=np.float32),
-    np.full((3, 3), 99, np.uint8),
-    np.ones(3, bool),
-)
-
 
 def test_saving_every_mesh_keeps_the_newest_and_those_asked_for(tmp_path):
     files, folder = MeshFiles(), str(tmp_path / "meshes")
-    files.save_rotating(MESH, Time(sec=0), folder, 2)
-    asked = files.save(MESH, Time(sec=0), folder)
+    files.save_rotating(TRIANGLE, Time(sec=0), folder, 2)
+    asked = files.save(TRIANGLE, Time(sec=0), folder)
     for sec in range(1, 6):
-        files.save_rotating(MESH, Time(sec=sec), folder, 2)
+        files.save_rotating(TRIANGLE, Time(sec=sec), folder, 2)
     left = sorted(path.name for path in asked.parent.iterdir())
     assert left == ["face_0_000000000.ply", "face_4_000000000_every.ply", "face_5_000000000_every.ply"]
 
@@ -207,7 +198,7 @@ def test_saving_every_mesh_keeps_the_newest_and_those_asked_for(tmp_path):
 def test_meshes_of_one_moment_lie_beside_each_other_by_their_faces_ids(tmp_path):
     files = MeshFiles()
     for face in ("abcde", "vwxyz"):
-        assert files.save(MESH, Time(sec=1), str(tmp_path), face).name == f"face_{face}_1_000000000.ply"
+        assert files.save(TRIANGLE, Time(sec=1), str(tmp_path), face).name == f"face_{face}_1_000000000.ply"
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -252,22 +243,22 @@ def test_a_video_is_shown_over_and_over(tmp_path):
     for grey in (0, 100, 200):
         writer.write(np.full((48, 64, 3), grey, np.uint8))
     writer.release()
-    source = images(path, width=32)
+    source, rate = images(path)
     shown = [next(source) for _ in range(7)]
-    assert shown[0].shape == (24, 32, 3)
+    assert rate == 10 and shown[0].shape == (48, 64, 3)
     np.testing.assert_allclose([image.mean() for image in shown], [0, 100, 200, 0, 100, 200, 0], atol=5)
 
 
 def test_the_images_of_a_folder_are_shown_in_order(tmp_path):
     for name, grey in {"a": 50, "b": 150}.items():
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((40, 40, 3), grey, np.uint8))
-    source = images(str(tmp_path))
+    source, _ = images(str(tmp_path))
     assert [next(source)[0, 0, 0] for _ in range(3)] == [50, 150, 50]
 
 
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(InputError, match="has no files"):
-        next(images(str(tmp_path)))
+        images(str(tmp_path))
 
 
 def test_a_second_ctrl_c_does_not_stop_a_node_from_ending_its_work():
@@ -327,25 +318,13 @@ def test_errors_of_a_place_are_told_once_and_do_not_hide_those_of_others(monkeyp
 # --- observations from topics -----------------------------------------------------------------------------------------
 
 
-def observation(**changes):
-    """A sound one, but for the changes: bump, vertices, t, camera."""
-    blank = np.zeros((512, 512), np.uint8)
-    near = np.array([0.0, 0.0, 0.6])
-    vertices = (np.eye(3) * 0.1 + near).astype(np.float32)
-    given = {"bump": np.zeros((512, 512), np.float32), "vertices": vertices, "t": near} | changes
-    camera = given.get("camera", Camera.assumed(512, 512))
-    crop = Crop(np.zeros((512, 512, 3), np.uint8), camera, np.eye(3))
-    foundation = Foundation(given["vertices"], np.eye(3), given["t"])
-    return Received(Header(), crop, foundation, Layers(given["bump"], blank, blank))
-
-
 def one(array, value):
     array = array.copy()
     array.flat[1] = value
     return array
 
 
-SOUND = observation()
+SOUND = received()
 VERTICES, BUMP = SOUND.foundation.vertices, SOUND.layers.bump
 
 
@@ -373,9 +352,9 @@ def test_bytes_that_are_no_message_of_their_topic_are_told():
         ({"vertices": VERTICES * 1000}, "foundation"),
         ({"t": np.zeros(3)}, "pose"),
         ({"t": np.array([0, 0, 600.0])}, "pose"),
-        ({"camera": Camera.assumed(640, 480)}, "crop/camera_info is for 640 x 480"),
+        ({"camera": Camera.assumed(640, 480)}, "crop/camera_info is of 640 x 480"),
     ],
 )
 def test_an_observation_that_completion_could_make_nothing_of_is_told(changes, told):
     with pytest.raises(InputError, match=told):
-        check_sound(observation(**changes))
+        check_sound(received(**changes))

@@ -12,17 +12,16 @@ pytest.importorskip("rclpy")
 pytest.importorskip("skimage.data")
 
 import ros_helpers  # noqa: E402
+from stand_ins import received  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
-from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
 from extreme3d_ros.messages.observation import TOPICS, observation_to_messages  # noqa: E402
 from extreme3d_ros.nodes.completion_node import CompletionNode  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
-from extreme3d_ros.records import Coefficients, Crop, Face, Foundation, Layers, Observation  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["face_node", "completion_node", "image_source"])
@@ -58,16 +57,7 @@ def test_observations_of_no_use_are_told_once_and_do_no_harm(make_bench, capfd):
     answer = bench.call(Trigger, "/save_ply", Trigger.Request(), 40)
     assert not answer.success and "no face has been seen" in answer.message
 
-    blank = np.zeros((512, 512), np.uint8)
-    seen = Observation(
-        Face((0, 0, 1, 1), np.zeros((468, 2)), 1.0),
-        Crop(np.zeros((512, 512, 3), np.uint8), Camera.assumed(512, 512), np.eye(3)),
-        Foundation(np.ones((5, 3), np.float32), np.eye(3), np.ones(3)),
-        Coefficients(np.zeros(99), np.zeros(29)),
-        None,
-        Layers(np.zeros((512, 512), np.float32), blank, blank),
-        1.0,
-    )
+    seen = received(vertices=np.ones((5, 3), np.float32), t=np.ones(3))
     bench.listen(Marker, "/mesh", MESH)
     make_publisher = bench.node.create_publisher
     publishers = {topic: make_publisher(kind, f"/{topic}", OBSERVATION) for topic, kind in TOPICS.items()}
@@ -96,7 +86,7 @@ def test_observations_of_no_use_are_told_once_and_do_no_harm(make_bench, capfd):
     tells("the foundation has 5 vertices", lambda messages: None)
     small = layer_to_image(np.zeros((256, 256), np.float32), Header())
     fields = {name: getattr(small, name) for name in ("width", "height", "step", "data")}
-    tells("bump is 256 x 256 pixels, not 512 x 512", changed("bump_map", **fields))
+    tells("bump_map is of 256 x 256 pixels, not 512 x 512", changed("bump_map", **fields))
     nan = layer_to_image(np.full((512, 512), np.nan, np.float32), Header())
     tells("bump_map is not in metres, or not finite", changed("bump_map", data=nan.data))
     tells("image encoding is 'mono8' where '32FC1' is needed", changed("bump_map", encoding="mono8"))

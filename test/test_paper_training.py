@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation  # noqa: E402
 
 from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.engines import OnnxEngine  # noqa: E402
-from extreme3d_ros.networks.expression import ExpressionNetwork  # noqa: E402
 from extreme3d_ros.networks.resnet import BasicBlock  # noqa: E402
+from extreme3d_ros.networks.shape import CoefficientNetwork  # noqa: E402
 from extreme3d_ros.stages.detection.region import Region  # noqa: E402
 from training.foundation.batches import load  # noqa: E402
 from training.paper import __main__ as command  # noqa: E402
@@ -131,7 +131,7 @@ def test_pose_errors_are_degrees_and_millimetres():
 
 def test_expression_has_the_size_of_the_paper():
     with torch.device("meta"):
-        network = ExpressionNetwork()
+        network = CoefficientNetwork((29,))
     assert sum(p.numel() for p in network.parameters()) == 42_500_160 + 29 * 2049
     assert network.state_dict()["fc.weight"].shape == (29, 2048)
 

@@ -18,7 +18,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 
 from extreme3d_ros.errors import InputError  # noqa: E402
 from extreme3d_ros.nodes import image_source, parameters  # noqa: E402
-from extreme3d_ros.nodes.running import run_together  # noqa: E402
+from extreme3d_ros.nodes.running import run  # noqa: E402
 from extreme3d_ros.nodes.settings import Settings  # noqa: E402
 
 NODES = {
@@ -74,10 +74,6 @@ def running(make_node):
     return {name: (nodes[name], Settings(nodes[name], settings)) for name, settings in NODES.items()}
 
 
-def test_there_is_something_wrong_to_be_said_of_most_parameters():
-    assert len(CASES) > 100 and {setting.name for _, setting, _ in CASES} >= {"max_saved", "coloring", "lost_after"}
-
-
 @pytest.mark.parametrize("name", ["face_node", "completion_node"])
 def test_the_configuration_file_holds_every_parameter_with_its_default(name):
     content = yaml.safe_load((ros_helpers.REPOSITORY / "config" / "face.yaml").read_text())
@@ -87,13 +83,12 @@ def test_the_configuration_file_holds_every_parameter_with_its_default(name):
 
 def test_wrong_values_are_refused_at_the_start_by_name(make_node):
     node = make_node()
-    for number, (name, setting, value) in enumerate(CASES):
+    for _, setting, value in CASES:
         node._parameter_overrides = {setting.name: Parameter(setting.name, value=value)}
         with pytest.raises((InputError, ParameterException), match=setting.name):
             Settings(node, [setting])
         if node.has_parameter(setting.name):
             node.undeclare_parameter(setting.name)
-        assert number < len(CASES), (name, setting, value)
 
 
 def test_wrong_values_are_refused_live_with_a_reason(running):
@@ -140,7 +135,7 @@ def test_wrong_arguments_end_with_status_2_and_one_line(arguments, capfd):
     assert refused(capfd, completion_node, *arguments)
 
 
-@pytest.mark.parametrize("name, value", [("rate", "fast"), ("rate", -1), ("width", 1.5)])
+@pytest.mark.parametrize("name, value", [("rate", "fast"), ("rate", -1), ("frame_id", 1.5)])
 def test_a_wrong_parameter_ends_with_status_2_and_one_line(name, value, capfd):
     assert name in refused(capfd, image_source.main, "-p", f"{name}:={value}")
 
@@ -153,7 +148,7 @@ def test_an_unreadable_source_ends_with_status_2_and_one_line(source, capfd):
 def completion_node(arguments):
     from extreme3d_ros.nodes.completion_node import CompletionNode
 
-    return run_together(lambda: [CompletionNode(make=pytest.fail)], [*arguments, "-p", "autostart:=false"])
+    return run(lambda: [CompletionNode(make=pytest.fail)], [*arguments, "-p", "autostart:=false"])
 
 
 def refused(capfd, main, *arguments):

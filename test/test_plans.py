@@ -13,16 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extreme3d_ros.engines import EngineError
-from extreme3d_ros.engines.plan_file import BrokenPlan, read_header, read_plan, write_plan
+from extreme3d_ros.engines.plan_file import BrokenPlan, read_plan, write_plan
 from extreme3d_ros.engines.plans import PlanKey, Plans
 from extreme3d_ros.folders import plans_folder
 
 KEY = PlanKey("tensorrt", "10.13.0", "NVIDIA Test 1000", "8.9", "0" * 64, "{}", "fp32")
 NETWORK = Path("/somewhere/net.onnx")
-
-
-def never(*_):
-    raise AssertionError("built although there is a plan")
 
 
 @pytest.fixture
@@ -36,13 +32,15 @@ def plans(tmp_path, lines):
 
 
 def build(plans, content=b"plan", key=KEY, network=NETWORK):
-    return plans.get(network, key, lambda: {"face_model": "m"}, lambda took: content)
+    with plans.alone(network):
+        return plans.keep(network, key, {"face_model": "m"}, content)
 
 
 class TestKeeping:
-    def test_a_plan_is_built_once(self, plans, lines):
+    def test_a_plan_is_found_again(self, plans, lines):
+        assert plans.find(NETWORK, KEY) is None
         first = build(plans)
-        again = plans.get(NETWORK, KEY, never, never)
+        again = plans.find(NETWORK, KEY)
         assert again == first and again.content == b"plan" and again.header["metadata"] == {"face_model": "m"}
         assert lines == []
 
@@ -53,14 +51,13 @@ class TestKeeping:
         build(plans)
         other = replace(KEY, **{field: "another"})
         assert plans.find(NETWORK, other) is None
-        assert build(plans, b"other", other).content == b"other"
 
     @pytest.mark.parametrize("field", ["version", "onnx", "format"])
     def test_a_stale_plan_goes_when_its_successor_is_there_and_that_is_said(self, plans, lines, field):
         old = build(plans)
         plans.keep_kernels(old, b"kernels")
         new = build(plans, b"new", replace(KEY, **{field: "newer"}))
-        assert [path for path, _ in plans.headers()] == [new.path]
+        assert plans.paths() == [new.path]
         assert not old.path.with_suffix(".kernels").exists()
         assert any(line.startswith(f"thrown away: {old.path}") for line in lines)
 
@@ -69,22 +66,12 @@ class TestKeeping:
         build(plans, key=replace(KEY, gpu="another"))
         build(plans, key=replace(KEY, precision="fp16"))
         build(plans, key=replace(KEY, onnx="1" * 64), network=Path("/elsewhere/net.onnx"))
-        assert len(list(plans.headers())) == 4
-
-    def test_the_last_build_tells_how_long_the_next_may_take(self, plans):
-        build(plans)
-        took = []
-        plans.get(NETWORK, replace(KEY, version="11.0"), dict, lambda seconds: took.append(seconds) or b"plan")
-        plans.get(Path("/x/other.onnx"), KEY, dict, lambda seconds: took.append(seconds) or b"plan")
-        assert took == [0.0, None]
+        assert len(plans.paths()) == 4
 
     def test_a_build_that_fails_leaves_nothing_and_the_next_may_build(self, plans):
-        def fail(took):
+        with pytest.raises(EngineError, match="no"), plans.alone(NETWORK):
             raise EngineError("no")
-
-        with pytest.raises(EngineError, match="no"):
-            plans.get(NETWORK, KEY, dict, fail)
-        assert list(plans.headers()) == []
+        assert plans.paths() == []
         assert build(plans).content == b"plan"
 
     def test_where_nothing_can_be_written_plans_are_used_and_that_is_said(self, tmp_path, lines):
@@ -120,32 +107,21 @@ class TestBroken:
         with pytest.raises(BrokenPlan):
             read_plan(path)
 
-    @given(st.binary(max_size=200))
-    def test_a_header_is_read_from_no_other_file(self, tmp_path_factory, data):
-        path = tmp_path_factory.getbasetemp() / "other.plan"
-        path.write_bytes(data)
-        with pytest.raises(BrokenPlan):
-            read_header(path)
-
     @pytest.mark.parametrize(
         "harm", [lambda data: data[:-3], lambda data: data[:50] + b"x" + data[51:], lambda data: b""]
     )
     def test_a_broken_plan_is_built_again_and_that_is_said(self, plans, lines, harm):
         path = build(plans).path
         path.write_bytes(harm(path.read_bytes()))
-        assert build(plans, b"again").content == b"again"
-        assert plans.get(NETWORK, KEY, never, never).content == b"again"
+        assert plans.find(NETWORK, KEY) is None
         assert "it is built again" in lines[0] and str(path) in lines[0]
+        build(plans, b"again")
+        assert plans.find(NETWORK, KEY).content == b"again"
 
     def test_a_plan_renamed_to_anothers_place_is_not_taken(self, plans):
         one, other = build(plans), build(plans, b"other", replace(KEY, gpu="another"))
         os.replace(other.path, one.path)
         assert plans.find(NETWORK, KEY) is None
-
-    def test_broken_ones_are_listed_as_such(self, plans):
-        path = build(plans).path
-        path.write_bytes(b"nothing")
-        assert list(plans.headers()) == [(path, None)]
 
 
 class TestKernels:
@@ -168,12 +144,11 @@ from pathlib import Path
 from extreme3d_ros.engines.plans import PlanKey, Plans
 from test_plans import KEY, NETWORK
 
-def build(took):
+plans = Plans(Path(sys.argv[1]))
+with plans.alone(NETWORK):
     print("building", flush=True)
     time.sleep(float(sys.argv[2]))
-    return b"by another process"
-
-print(Plans(Path(sys.argv[1]), print).get(NETWORK, KEY, dict, build).content, flush=True)
+    plans.keep(NETWORK, KEY, {}, b"by another process")
 """
 
 
@@ -199,7 +174,8 @@ def builder(tmp_path):
 class TestProcesses:
     def test_one_builds_and_the_other_waits_and_loads(self, plans, lines, builder):
         builder(1)
-        assert plans.get(NETWORK, KEY, never, never).content == b"by another process"
+        with plans.alone(NETWORK):
+            assert plans.find(NETWORK, KEY).content == b"by another process"
         assert lines == ["another process builds the plan of net.onnx: waiting for it"]
 
     def test_one_killed_in_the_middle_of_a_build_leaves_no_half_file_and_no_lock(self, plans, builder, tmp_path):
@@ -209,7 +185,7 @@ class TestProcesses:
         os.utime(left, (0, 0))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert list(plans.headers()) == []
+        assert plans.paths() == []
         assert build(plans).content == b"plan"
         assert {path.suffix for path in (tmp_path / "plans").iterdir()} == {".plan", ".lock"}
 
@@ -217,5 +193,5 @@ class TestProcesses:
         builder(60)
         stop = threading.Event()
         threading.Timer(0.3, stop.set).start()
-        with pytest.raises(EngineError, match="stopped waiting"):
-            plans.get(NETWORK, KEY, never, never, stop.is_set)
+        with pytest.raises(EngineError, match="stopped waiting"), plans.alone(NETWORK, stop.is_set):
+            pass

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("skimage", reason="the astronaut needs scikit-image")
 
+from ros_helpers import CAMERA  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.observation import TOPICS  # noqa: E402
@@ -20,7 +21,7 @@ from extreme3d_ros.nodes.qos import MESH  # noqa: E402
 
 POLICY = Path(__file__).parent.parent / "sros2" / "extreme3d_policy.xml"
 ARGUMENTS = {
-    "face_node": ("/face", "-r", "image_raw:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"),
+    "face_node": ("/face", *CAMERA),
     "completion_node": ("/face",),
     "image_source": ("/camera",),
 }

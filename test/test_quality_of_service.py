@@ -16,6 +16,7 @@ from rclpy.qos import (  # noqa: E402
     qos_profile_system_default,
 )
 from sensor_msgs.msg import Image  # noqa: E402
+from stand_ins import FacelessRoad  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
@@ -32,29 +33,11 @@ VIEWERS = {
 }
 
 
-class Nothing:
-    """A road that sees no face."""
-
-    known = frozenset()
-
-    def __init__(self, *arguments):
-        pass
-
-    def track(self, frame, stamp, max_faces):
-        return []
-
-    def observe(self, frame, faces, stamp, timings):
-        return iter(())
-
-    def close(self):
-        pass
-
-
 @pytest.mark.parametrize("cameras", RELIABILITIES)
 @pytest.mark.parametrize("nodes", RELIABILITIES)
 def test_images_come_unless_reliability_is_asked_of_a_camera_that_has_none(make_bench, nodes, cameras):
     bench = make_bench(device="cpu", reliability=nodes)
-    face = bench.add(FaceNode(Nothing))
+    face = bench.add(FaceNode(FacelessRoad))
     face.autostart()
     qos = QoSProfile(depth=1, reliability=RELIABILITIES[cameras])
     camera = bench.node.create_publisher(Image, "image_raw", qos)
@@ -71,7 +54,7 @@ def test_images_come_unless_reliability_is_asked_of_a_camera_that_has_none(make_
 @pytest.mark.parametrize("make", [FaceNode, CompletionNode])
 def test_every_topic_suits_the_usual_viewers(make_bench, make):
     bench = make_bench()
-    node = bench.add(make(lambda *arguments: (Nothing(), 9) if make is CompletionNode else Nothing()))
+    node = bench.add(make(lambda *arguments: (None, 9) if make is CompletionNode else FacelessRoad()))
     node.autostart()
     wanted = {"/mesh", "/diagnostics"} if make is CompletionNode else {"/pose", "/bump_map", "/face_id"}
 

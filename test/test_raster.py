@@ -59,9 +59,3 @@ def test_corners_behind_the_camera_or_not_finite_are_left_out(bad):
 def test_faces_far_outside_the_image_cost_nothing_and_hit_nothing():
     raster = rasterize(SQUARE + [50, 0, 0], SQUARE_FACES, CAMERA)
     assert not raster.covered.any()
-
-
-def test_interpolation_wants_one_row_a_vertex():
-    raster = rasterize(SQUARE, SQUARE_FACES, CAMERA)
-    with pytest.raises(ValueError, match="values"):
-        raster.interpolate(SQUARE_FACES, np.ones(4))

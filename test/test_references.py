@@ -110,7 +110,7 @@ class TestShipped:
         gallery = Gallery(DEFAULT_REFERENCES)
         frontal = np.flatnonzero(np.abs(yaw_and_pitch(gallery.directions)[:, 0]) < np.radians(30))
         one = gallery.skin(int(frontal[0]))
-        others = gallery.mean_skin([Match(int(index), False, 1.0, 0.0) for index in frontal[1:]])
+        others = gallery.mean_skin([Match(int(index), False, 1.0) for index in frontal[1:]])
         both = np.isfinite(one) & np.isfinite(others)
         assert np.corrcoef(one[both], others[both])[0, 1] > 0.15
         assert 2e-5 < np.abs(one[both]).mean() < 1e-3

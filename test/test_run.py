@@ -12,11 +12,9 @@ import trimesh
 
 pytest.importorskip("rclpy", reason="needs ROS 2: pip install 'extreme3d_ros[ros]'")
 
+import ros_helpers  # noqa: E402, F401  (its DDS domain)
+
 RUN = [sys.executable, "-m", "extreme3d_ros", "run"]
-
-
-def environment(domain):
-    return {**os.environ, "FASTDDS_BUILTIN_TRANSPORTS": "SHM", "ROS_DOMAIN_ID": str(domain)}
 
 
 def children_of(pid):
@@ -26,13 +24,8 @@ def children_of(pid):
 
 
 def test_the_main_job(tmp_path):
-    done = subprocess.run(
-        [*RUN, "--seconds", "3", "--out", str(tmp_path)],
-        env=environment(61),
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    arguments = ["--seconds", "3", "--out", str(tmp_path)]
+    done = subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr and "ERROR" not in done.stderr
     table = (tmp_path / "table.txt").read_text()
@@ -44,7 +37,7 @@ def test_the_main_job(tmp_path):
 
 
 def test_sigterm_ends_all_processes():
-    process = subprocess.Popen(RUN, env=environment(62), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(RUN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert "first mesh" in process.stdout.readline()
     children = children_of(process.pid)
     assert len(children) >= 3
@@ -57,8 +50,6 @@ def test_sigterm_ends_all_processes():
 
 def test_an_unreadable_source_is_one_line_and_a_status(tmp_path):
     missing = tmp_path / "missing.png"
-    done = subprocess.run(
-        [*RUN, "--source", str(missing)], env=environment(63), capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([*RUN, "--source", str(missing)], capture_output=True, text=True, timeout=60)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2 and line.startswith("extreme3d: ") and str(missing) in line

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from engine_fakes import GPU, CudaDriver, fake_tensorrt
 
-from extreme3d_ros.engines import EngineError, OnnxEngine, OutOfGpuMemory
+from extreme3d_ros.engines import EngineError, OnnxEngine
 from extreme3d_ros.engines.catalogue import catalogue
 from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import DriverError, NoGpu, find_gpus
@@ -103,12 +103,12 @@ class TestRunning:
 
     def test_a_gpu_without_room_is_told_apart_and_nothing_stays(self):
         driver = CudaDriver(room=30)  # enough for x, not for y
-        with pytest.raises(OutOfGpuMemory, match="memory is full"):
+        with pytest.raises(EngineError, match="memory is full"):
             self.engine(driver)
         assert driver.held == {}
 
     def test_a_full_gpu_while_running_is_told_apart(self):
-        with pytest.raises(OutOfGpuMemory):
+        with pytest.raises(EngineError, match="memory is full"):
             self.engine(CudaDriver())(x=np.full((2, 3), np.nan, np.float32))
 
     def test_a_gpu_that_fails_while_running_is_said_so_and_can_be_closed(self):
@@ -154,35 +154,30 @@ class TestBuilding:
     def test_the_shipped_networks_have_much_smaller_plans_in_half(self, rtx, network):
         path = DATA / f"{network}.onnx"
         data = path.read_bytes()
-        whole, half = (build_plan(rtx, fitted(data, precision)) for precision in ("fp32", "fp16"))
+        whole, half = (build_plan(rtx, fitted(data, precision, {})) for precision in ("fp32", "fp16"))
         assert 0.4 < len(half) / len(whole) < 0.7
 
     def test_a_plan_is_for_the_gpu_that_is_asked_for(self, rtx):
-        data = fitted((DATA / "foundation.onnx").read_bytes(), "fp32")
+        data = fitted((DATA / "foundation.onnx").read_bytes(), "fp32", {})
         plans = {build_plan(rtx, data, capability=capability) for capability in ((8, 6), (8, 9), (12, 0))}
         assert len(plans) == 3
 
     def test_progress_is_told_and_can_stop_it(self, rtx):
-        data, told = fitted((DATA / "foundation.onnx").read_bytes(), "fp32"), []
+        data, told = fitted((DATA / "foundation.onnx").read_bytes(), "fp32", {}), []
         build_plan(rtx, data, progress=lambda done: told.append(done) or True)
         assert told == sorted(told) and 0.5 < told[-1] <= 1
         with pytest.raises(EngineError, match="TensorRT has built no plan"):
             build_plan(rtx, data, progress=lambda done: False)
 
     def test_open_sizes_must_be_settled(self, rtx):
-        data = open_network()
-        assert build_plan(rtx, data, {"x": (2, 3)})
-        with pytest.raises(ModelFileError, match=r"input x has the shape \(-1, 3\)"):
+        assert build_plan(rtx, fitted(network("Relu"), "fp32", {"x": (2, 3)}))
+        with pytest.raises(EngineError, match="TensorRT has built no plan: .*profile"):
+            build_plan(rtx, fitted(network("Relu"), "fp32", {}))
+
+    def test_a_network_that_calculates_with_bytes_is_refused(self, rtx):
+        data = fitted(network("Add", ["x", "one"], np.uint8), "fp32", {"x": (2, 3)})
+        with pytest.raises(ModelFileError, match="does not take the network: "):
             build_plan(rtx, data)
-
-    @pytest.mark.parametrize("shape", [(2, 4), (2,), (0, 3), (2, 3, 1)])
-    def test_wrong_shapes_are_refused(self, rtx, shape):
-        with pytest.raises(ModelFileError, match="does not settle it"):
-            build_plan(rtx, open_network(), {"x": shape})
-
-    def test_shapes_of_inputs_that_there_are_not_are_refused(self, rtx):
-        with pytest.raises(ModelFileError, match="no input z: it has x"):
-            build_plan(rtx, open_network(), {"x": (2, 3), "z": (1,)})
 
     def test_what_is_no_network_is_refused_with_the_parsers_words(self, rtx):
         with pytest.raises(ModelFileError, match="does not take the network: .*parse the ONNX model"):
@@ -216,7 +211,7 @@ class TestOnAGpu:
         except NoTensorRT as reason:
             pytest.skip(str(reason))
         path = DATA / f"{network}.onnx"
-        plan = build_plan(tensorrt, fitted(path.read_bytes(), precision), capability=gpu.capability)
+        plan = build_plan(tensorrt, fitted(path.read_bytes(), precision, {}), capability=gpu.capability)
         engine, reference = TensorRTEngine(tensorrt, plan, gpu, precision), OnnxEngine(path)
         assert engine.shapes == dict(catalogue()[network].shapes) and set(engine.outputs) == set(reference.outputs)
         random = np.random.default_rng(0)
@@ -228,11 +223,13 @@ class TestOnAGpu:
         engine.close()
 
 
-def open_network() -> bytes:
-    """y = relu(x), x of the shape (N, 3)."""
-    from onnx import TensorProto, helper
+def network(operation, inputs=("x",), kind=np.float32) -> bytes:
+    """y = operation(inputs): x of the shape (N, 3) and of a kind of number, the byte `one`."""
+    from onnx import helper, numpy_helper
 
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in "xy")
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "open", [x], [y])
+    number = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    x, y = (helper.make_tensor_value_info(name, number, ["N", 3]) for name in "xy")
+    one = numpy_helper.from_array(np.uint8([1]), "one")
+    graph = helper.make_graph([helper.make_node(operation, inputs, ["y"])], "open", [x], [y], [one])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return model.SerializeToString()

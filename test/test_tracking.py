@@ -27,8 +27,7 @@ GRID[10] = [0, 0.5]
 
 
 def at(x, y=240, side=SIDE):
-    points = GRID * side + [x, y]
-    return Face((x - side / 2, y - side / 2, float(side), float(side)), points, 0.9)
+    return Face(GRID * side + [x, y], 0.9)
 
 
 class Show:

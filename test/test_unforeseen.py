@@ -10,28 +10,16 @@ from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from stand_ins import TRIANGLE, FacelessRoad, received  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
-from extreme3d_ros.camera import Camera  # noqa: E402
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
-from extreme3d_ros.messages.observation import Received  # noqa: E402
 from extreme3d_ros.nodes.completion_node import CompletionNode  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH  # noqa: E402
-from extreme3d_ros.records import Completed, Crop, FaceMesh, Foundation, Layers  # noqa: E402
-
-CORNERS = np.eye(3, dtype=np.float32) + [0, 0, 1]
-FACE_MESH = FaceMesh(
-    CORNERS,
-    np.array([[0, 1, 2]], np.int32),
-    np.eye(3, dtype=np.float32),
-    np.full((3, 3), 9, np.uint8),
-    np.ones(3, bool),
-)
-PIXELS = np.zeros((512, 512), np.float32)
-LABELS = PIXELS.astype(np.uint8)
+from extreme3d_ros.records import Completed  # noqa: E402
 
 
 class Trouble:
@@ -47,7 +35,7 @@ class Trouble:
 class StandInCompletion(Trouble):
     def __call__(self, crop, foundation, layers, person):
         super().__call__()
-        return Completed(PIXELS, {}, FACE_MESH, FACE_MESH, {})
+        return Completed(layers.bump, {}, TRIANGLE, TRIANGLE, {})
 
 
 class StandInInlet:
@@ -69,20 +57,13 @@ class StandInInlet:
         pass
 
 
-class StandInRoad(Trouble):
-    known = frozenset()
+class StandInRoad(FacelessRoad, Trouble):
     tracked = 0
 
     def track(self, frame, stamp, max_faces):
         self()
         self.tracked += 1
         return []
-
-    def observe(self, frame, faces, stamp, timings):
-        return iter(())
-
-    def close(self):
-        pass
 
 
 def told(capfd):
@@ -98,14 +79,11 @@ def completing(make_bench):
     road.completion, road.tested, road.meshes = completion, tested, road.listen(Marker, "/mesh", MESH)
     tested.autostart()
     assert road.wait(lambda: tested._streams[""].open)
-    near = np.array([0.0, 0.0, 1.0])
 
     def send(sec):
         header = Header(stamp=Time(sec=sec), frame_id="camera")
-        crop = Crop(np.zeros((512, 512, 3), np.uint8), Camera.assumed(512, 512), np.eye(3))
-        received = Received(header, crop, Foundation(CORNERS, np.eye(3), near), Layers(PIXELS, LABELS, LABELS))
         before = tested.statistics["skipped"], len(road.meshes)
-        tested._inlet.take("", lambda: received)
+        tested._inlet.take("", lambda: received(header))
         assert road.wait(lambda: (tested.statistics["skipped"], len(road.meshes)) != before)
 
     road.send = send

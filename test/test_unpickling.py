@@ -24,16 +24,17 @@ from pickle_pieces import (
     write_archive,
 )
 
-from extreme3d_ros.networks.importers import process, unpickling
-from extreme3d_ros.networks.importers.process import BrokenCheckpoint, read_checkpoint, read_state
-from extreme3d_ros.networks.importers.unpickling import Refused, read, tensors_and_settings
+from extreme3d_ros.networks.importers import checkpoint
+from extreme3d_ros.networks.importers.checkpoint import numbers_of, read_checkpoint
+from extreme3d_ros.untrusted import confined
+from extreme3d_ros.untrusted.broken import Broken
 
 NUMBERS = {"0": np.arange(6, dtype="<f4"), "1": np.array([7], "<i8")}
 
 
 def unpickled(data: bytes):
     """Within this process: what is refused is refused before any limit is reached."""
-    return tensors_and_settings(read(io.BytesIO(data)))
+    return numbers_of(io.BytesIO(data))
 
 
 def small():
@@ -133,7 +134,7 @@ class TestHostile:
         places = [stream(call), stream(module(extra=call)), stream(module(parameters={"weight": call})), pickled(call)]
         places.append(write_archive(tmp_path / "net.pth", module(extra=call)).read_bytes())
         for data in places:
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(Broken) as caught:
                 unpickled(data)
             assert name in str(caught.value)
         assert not trap.exists()
@@ -145,7 +146,7 @@ class TestHostile:
         assert trap.exists()
         trap.unlink()
         (tmp_path / "net.pth").write_bytes(data)
-        with pytest.raises(BrokenCheckpoint, match=r"os\.system"):
+        with pytest.raises(Broken, match=r"os\.system"):
             read_checkpoint(tmp_path / "net.pth")
         assert not trap.exists()
 
@@ -166,16 +167,16 @@ class TestHostile:
         ],
     )
     def test_a_tensor_that_is_none(self, parameter):
-        with pytest.raises(Refused):
+        with pytest.raises(Broken):
             unpickled(stream(module(parameters={"weight": parameter}), {"0": NUMBERS["0"]}))
 
-    @pytest.mark.parametrize("root", ["text", {}, [module()], 5])
+    @pytest.mark.parametrize("root", ["text", [module()], 5])
     def test_what_is_no_module(self, root):
-        with pytest.raises(Refused, match="no module"):
+        with pytest.raises(Broken, match="no module"):
             unpickled(stream(root))
 
     def test_a_module_within_itself(self):
-        with pytest.raises(Refused, match="deeply"):
+        with pytest.raises(Broken, match="deeply"):
             own = Raw(encode(New(Global("gone", "Net"))) + b"q\x63" + encode({"_modules": {"a": Raw(b"h\x63")}}) + b"b")
             unpickled(stream(own))
 
@@ -195,11 +196,11 @@ class TestHostile:
         ],
     )
     def test_a_persistent_id_that_is_no_storage(self, key):
-        with pytest.raises((Refused, TypeError, ValueError)):
+        with pytest.raises((Broken, TypeError, ValueError)):
             unpickled(stream(module(extra=Reference(key)), NUMBERS))
 
     def test_a_persistent_id_does_not_bring_in_a_name(self):
-        with pytest.raises(Refused, match=r"os\.system"):
+        with pytest.raises(Broken, match=r"os\.system"):
             unpickled(stream(module(extra=Reference(("module", Global("os", "system"), "x", "y")))))
 
     def test_a_pickle_within_the_pickle_stays_bytes(self, trap, tmp_path):
@@ -208,33 +209,33 @@ class TestHostile:
         assert set(kept) == {"settings/eps"} and not trap.exists()
         with zipfile.ZipFile(tmp_path / "outer.pth", "w") as archive:
             archive.write(write_archive(tmp_path / "net.pth", small(), NUMBERS), "net/data.pkl")
-        with pytest.raises((Refused, pickle.UnpicklingError)):  # a zip archive's first bytes are opcodes too
+        with pytest.raises((Broken, pickle.UnpicklingError)):  # a zip archive's first bytes are opcodes too
             unpickled((tmp_path / "outer.pth").read_bytes())
 
     def test_an_archive_that_unpacks_to_too_much(self, tmp_path, monkeypatch):
         data = write_archive(tmp_path / "net.pth", small(), NUMBERS).read_bytes()
-        monkeypatch.setattr(unpickling, "LARGEST", 100)
-        with pytest.raises(Refused, match="unpacks to more than"):
+        monkeypatch.setattr(checkpoint, "LARGEST", 100)
+        with pytest.raises(Broken, match="unpacks to more than"):
             unpickled(data)
 
     def test_big_endian(self):
         data = stream(small(), NUMBERS)
         big = pickle.dumps(SYSTEM | {"little_endian": False}, 2)
-        with pytest.raises(Refused, match="endian"):
+        with pytest.raises(Broken, match="endian"):
             unpickled(data.replace(pickle.dumps(SYSTEM, 2), big))
 
 
 class TestProcess:
     def refused(self, path, word):
-        with pytest.raises(BrokenCheckpoint, match=word) as caught:
+        with pytest.raises(Broken, match=word) as caught:
             read_checkpoint(path)
         assert "\n" not in str(caught.value)
 
     def test_gives_the_numbers(self, tmp_path):
         path = write_archive(tmp_path / "net.pth", small(), NUMBERS)
-        checkpoint = read_checkpoint(path)
-        assert set(checkpoint.tensors) == {"layer.weight", "count"}
-        assert set(checkpoint.settings) == {"layer.stride", "layer.eps"}
+        found = read_checkpoint(path)
+        assert set(found.tensors) == {"layer.weight", "count"}
+        assert set(found.settings) == {"layer.stride", "layer.eps"}
 
     @pytest.mark.parametrize("archive", [False, True])
     def test_truncated_files(self, tmp_path, archive):
@@ -246,7 +247,7 @@ class TestProcess:
             with pytest.raises(Exception) as caught:
                 unpickled(data[:length])
             assert isinstance(
-                caught.value, Refused | EOFError | ValueError | pickle.UnpicklingError | zipfile.BadZipFile
+                caught.value, Broken | EOFError | ValueError | pickle.UnpicklingError | zipfile.BadZipFile
             )
         (tmp_path / "cut.pth").write_bytes(data[: len(data) // 2])
         self.refused(tmp_path / "cut.pth", r"\w")
@@ -276,22 +277,22 @@ class TestProcess:
     def test_a_state_dict_within_itself(self, tmp_path, monkeypatch):
         once, twice = (Raw(b"}q\x63" + b"".join(encode(name) + b"h\x63s" for name in names)) for names in ("a", "ab"))
         (tmp_path / "net.pth").write_bytes(stream(once))
-        with pytest.raises(BrokenCheckpoint, match="deeply"):
-            read_state(tmp_path / "net.pth")
+        with pytest.raises(Broken, match="deeply"):
+            read_checkpoint(tmp_path / "net.pth")
         (tmp_path / "net.pth").write_bytes(stream(twice))
-        monkeypatch.setattr(process, "PATIENCE", 2.0)
-        with pytest.raises(BrokenCheckpoint, match="deeply|more than 2 s"):
-            read_state(tmp_path / "net.pth")
+        monkeypatch.setattr(confined, "PATIENCE", 2.0)
+        with pytest.raises(Broken, match="deeply|more than 2 s"):
+            read_checkpoint(tmp_path / "net.pth")
 
     def test_a_file_that_takes_forever(self, tmp_path, monkeypatch):
-        """A module that holds one twice, which holds one twice, and so on: 2^45 of them."""
+        """A module that holds one twice, which holds one twice, and so on: 2^24 of them."""
         nested = Raw(encode(module()) + b"q\x63")
-        for _ in range(45):
+        for _ in range(24):
             nested = Raw(encode(module(modules={"a": nested, "b": Raw(b"h\x63")})) + b"q\x63")
         (tmp_path / "net.pth").write_bytes(stream(nested))
-        monkeypatch.setattr(process, "PATIENCE", 2.0)
+        monkeypatch.setattr(confined, "PATIENCE", 2.0)
         self.refused(tmp_path / "net.pth", "more than 2 s")
 
     def test_line_ends_in_a_name_make_no_second_line(self, tmp_path):
-        (tmp_path / "net.pth").write_bytes(stream(module(modules={"a\nb": 5})))
-        self.refused(tmp_path / "net.pth", "a b is no module")
+        (tmp_path / "net.pth").write_bytes(stream(module(extra=Raw(b"\x8c\x02os\x8c\x03a\nb\x93"))))
+        self.refused(tmp_path / "net.pth", "it asks for os.a b")

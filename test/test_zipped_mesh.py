@@ -59,7 +59,7 @@ def test_any_pose_expression_bump_and_mask_gives_one_sound_mesh(yaw, pitch, seed
     labels = np.where(side, np.where(noise(seed + 1, 20) > 1, HIDDEN, VISIBLE), TURNED_AWAY)
     labels = np.where(surface.raster.covered, labels, NOT_FACE).astype(np.uint8)
     bump = 3e-4 * noise(seed + 2, 3) * surface.raster.covered
-    fixed, zipped, _ = both(crop, foundation, surface, Layers(bump, side.astype(np.uint8), labels))
+    fixed, zipped, _ = both(crop, foundation, surface, Layers(bump, labels))
     assert_sound(zipped.vertices, zipped.faces, 1)
     assert same_edges(zipped.vertices, rim(zipped.faces), fixed.vertices, rim(TOPOLOGY.faces))
     np.testing.assert_allclose(np.linalg.norm(zipped.normals, axis=1), 1, atol=1e-5)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from extreme3d_ros.output.atomic import placed_when_whole
 from training.batches import SampleBatches
 
 #: Share of the newest weights in their running average.
@@ -21,8 +22,8 @@ _LATEST = 2e-3
 
 @dataclass(frozen=True)
 class Plan:
-    """rate: highest learning rate; workers: processes that prepare batches; checkpoint,
-    log: files, the latter one JSON object a line and epoch."""
+    """rate: highest learning rate; workers: processes that prepare batches; checkpoint: file; the log is beside it,
+    *.jsonl, one JSON object a line and epoch."""
 
     epochs: int
     batch: int
@@ -30,7 +31,6 @@ class Plan:
     workers: int
     device: str
     checkpoint: Path
-    log: Path
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,6 @@ class _Epoch(Dataset):
         return self._batches.varied(self._rows[index], rng)
 
 
-def take_over(network: nn.Module, checkpoint: Path) -> None:
-    """Gives a network the averaged weights that another training of it kept."""
-    average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
-    average.pop("n_averaged")
-    network.load_state_dict({name.removeprefix("module."): value for name, value in average.items()})
-
-
 def train(plan: Plan, task: Task) -> tuple[nn.Module, dict]:
     """The network (its weights averaged over the last steps) and its figures."""
     network = task.network.to(plan.device, memory_format=torch.channels_last)
@@ -90,7 +83,7 @@ def train(plan: Plan, task: Task) -> tuple[nn.Module, dict]:
         line = {"epoch": epoch + 1, "samples": task.samples, "loss": value, **figures}
         line["seconds"] = round(time.perf_counter() - start)
         print(json.dumps(line), flush=True)
-        with plan.log.open("a") as log:
+        with plan.checkpoint.with_suffix(".jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
         _keep(plan, parts, epoch + 1)
     return average.module, {**figures, "samples": task.samples, "epochs": plan.epochs}
@@ -139,9 +132,8 @@ def _groups(network):
 
 def _keep(plan, parts, epoch):
     state = {name: part.state_dict() for name, part in parts.items()}
-    written = plan.checkpoint.with_suffix(".part")
-    torch.save({"epoch": epoch, **state}, written)
-    written.rename(plan.checkpoint)
+    with placed_when_whole(plan.checkpoint) as written:
+        torch.save({"epoch": epoch, **state}, written)
 
 
 def _resume(plan, parts) -> int:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from extreme3d_ros.output.atomic import write_bytes
-
 #: How far half floats may move an answer.
 _TOLERANCE = 5e-3
 
 
-def write_onnx(
-    network: nn.Module,
-    inputs: dict,
-    names: tuple[str, ...],
-    metadata: dict[str, str],
-    out: Path,
-    tolerance: float = _TOLERANCE,
-) -> None:
-    """Writes any network. inputs: examples, tensors by name; names: of the outputs; tolerance: how far ONNX Runtime's
+def onnx_of(
+    network: nn.Module, inputs: dict, names: tuple[str, ...], metadata: dict[str, str], tolerance: float = _TOLERANCE
+) -> bytes:
+    """Any network's file. inputs: examples, tensors by name; names: of the outputs; tolerance: how far ONNX Runtime's
     answer may be off, as a part of its largest number (or of 1). Raises ValueError where it is farther off."""
     import onnx
 
@@ -39,15 +31,15 @@ def write_onnx(
         dynamo=False,
     )
     made = onnx.load_from_string(exported.getvalue())
-    halve_weights(made)
+    _halve_weights(made)
     onnx.helper.set_model_props(made, metadata)
     onnx.checker.check_model(made)
     data = made.SerializeToString()
     _check(data, network, inputs, tolerance)
-    write_bytes(out, data)
+    return data
 
 
-def halve_weights(made) -> None:
+def _halve_weights(made) -> None:
     """Large float32 initializers of an ONNX model become float16 ones and are cast back when it is loaded."""
     from onnx import TensorProto, helper, numpy_helper
 

@@ -24,7 +24,7 @@ from extreme3d_ros.engines.openvino import QUANTISED_FROM
 from extreme3d_ros.output.atomic import write_bytes
 from extreme3d_ros.stages.bump_network import DEFAULT_NETWORK
 from extreme3d_ros.stages.face_window import WindowMaker
-from training.bump.renders import SIZE, Observer
+from training.bump.renders import Observer
 from training.faces.generator import Wish
 
 Inputs = dict[str, np.ndarray]
@@ -43,7 +43,7 @@ def faces(first: int, count: int) -> Iterator[Inputs]:
     """What the runtime shows the network of `count` rendered heads, a fourth of each kind; fewer where some aren't
     found."""
     observe = Observer()
-    window = WindowMaker(observe.model, SIZE)
+    window = WindowMaker(observe.model)
     for number in range(count):
         kind = _KINDS[number % len(_KINDS)]
         wish = Wish(size=(480, 480), share=None if kind else 0.0, kind=kind, most_yaw=60.0, near=(0.5, 0.8))

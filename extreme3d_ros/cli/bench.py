@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 
 import cv2
@@ -98,8 +99,7 @@ def _marker_times(mesh: FaceMesh, frames: int) -> list[float]:
     from extreme3d_ros.messages.marker import MarkerWriter
 
     write = MarkerWriter()
-    faces = np.resize(mesh.faces, (100_000, 3))
-    large = FaceMesh(mesh.vertices, faces, mesh.normals, mesh.colors, mesh.seen)
+    large = replace(mesh, faces=np.resize(mesh.faces, (100_000, 3)))
     return times_of(lambda: write(large, Header(frame_id="camera")), frames)
 
 

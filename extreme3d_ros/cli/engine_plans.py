@@ -20,25 +20,25 @@ _NAMES = {"tensorrt": "", "tensorrt_rtx": "RTX "}
 def rows(plans: Plans, machine: Machine) -> Iterator[tuple[str, ...]]:
     """Each plan's network, GPU, TensorRT, precision, MB, when it was built, state, and file."""
     gpus, tensorrt = _present(machine)
-    for path, _ in plans.headers():
+    for path in plans.paths():
         try:
-            size, (header, _) = path.stat().st_size, read_plan(path)
-            key = header["key"]
-            yield (
-                Path(header["network"]).stem,
-                key["gpu"],
-                f"{_NAMES.get(key['module'], '')}{key['version']}",
-                key["precision"],
-                f"{size / 1e6:.1f}",
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(header["built"])),
-                _state(header, gpus, tensorrt),
-                str(path),
-            )
+            header, content = read_plan(path)
         except FileNotFoundError:  # thrown away by another process
             continue
-        except (BrokenPlan, KeyError, TypeError) as error:
-            reason = str(error) if isinstance(error, BrokenPlan) else "its header is another's"
-            yield "-", "-", "-", "-", "-", "-", f"broken: {reason}", str(path)
+        except BrokenPlan as broken:
+            yield "-", "-", "-", "-", "-", "-", f"broken: {broken}", str(path)
+            continue
+        key = header["key"]
+        yield (
+            Path(header["network"]).stem,
+            key["gpu"],
+            f"{_NAMES[key['module']]}{key['version']}",
+            key["precision"],
+            f"{len(content) / 1e6:.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(header["built"])),
+            _state(header, gpus, tensorrt),
+            str(path),
+        )
 
 
 def _present(machine: Machine) -> tuple[tuple[Gpu, ...], TensorRT | None]:
@@ -56,7 +56,7 @@ def _state(header: Mapping, gpus: tuple[Gpu, ...], tensorrt: TensorRT | None) ->
         return f"stale: {network} is gone"
     if digest(network) != key["onnx"]:
         return f"stale: {network} is another now"
-    if key.get("format") != FORMAT:
+    if key["format"] != FORMAT:
         return "stale: another version of this package made it"
     if tensorrt is None:
         return "not for this machine: it cannot run plans"

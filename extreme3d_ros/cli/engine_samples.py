@@ -15,19 +15,15 @@ from extreme3d_ros.errors import InputError, NoFaceError
 Arrays = dict[str, np.ndarray]
 
 
-class Samples:
-    """An input of each network: what the road shows it of an image, or noise where its entry says which."""
+def sample(network: Network, image: str | None = None) -> Arrays:
+    """A network's inputs by their names: what the road shows it of an image, or noise where its entry says which.
 
-    def __init__(self, image: str | None = None):
-        """image: a file with a face; None: scikit-image's astronaut."""
-        self._image, self._shown = image, cache(_shown)
-
-    def __call__(self, network: Network) -> Arrays:
-        """By the inputs' names. Raises InputError, NoFaceError."""
-        if not network.noise:
-            return self._shown(self._image)[network.path]
-        random = np.random.default_rng(0)
-        return {name: network.noise[name](shape, random) for name, shape in network.shapes.items()}
+    image: a file with a face; None: scikit-image's astronaut. Raises InputError, NoFaceError.
+    """
+    if not network.noise:
+        return _shown(image)[network.path]
+    random = np.random.default_rng(0)
+    return {name: network.noise[name](shape, random) for name, shape in network.shapes.items()}
 
 
 def answer(network: Network, reference: Engine, inputs: Arrays) -> Arrays:
@@ -38,6 +34,7 @@ def answer(network: Network, reference: Engine, inputs: Arrays) -> Arrays:
         raise InputError(f"{network.name}: {error}: mend its entry in {entries_path()}") from error
 
 
+@cache
 def _shown(image: str | None) -> dict[Path, Arrays]:
     """What the default road last shows its networks of an image."""
     # Imported here: a network that noise is good enough for needs nothing of the road.
@@ -59,9 +56,6 @@ def _shown(image: str | None) -> dict[Path, Arrays]:
             return super().__call__(**inputs)
 
     road = FastPath(load_face_model(), engines=Listening)
-    try:
-        if not road(frame_of(read_image(image) if image else vga(demo_image()))):
-            raise NoFaceError(f"{image or 'the astronaut'} shows no face: name another with --image")
-    finally:
-        road.close()
+    if not road(frame_of(read_image(image) if image else vga(demo_image()))):
+        raise NoFaceError(f"{image or 'the astronaut'} shows no face: name another with --image")
     return shown

@@ -12,7 +12,7 @@ import numpy as np
 from extreme3d_ros.cli.engine_bench import measure
 from extreme3d_ros.cli.engine_bench import rows as bench_rows
 from extreme3d_ros.cli.engine_plans import rows as plan_rows
-from extreme3d_ros.cli.engine_samples import Arrays, Samples, answer
+from extreme3d_ros.cli.engine_samples import Arrays, answer, sample
 from extreme3d_ros.cli.measures import machine
 from extreme3d_ros.cli.options import engines_of
 from extreme3d_ros.cli.tables import print_table
@@ -23,6 +23,7 @@ from extreme3d_ros.engines.network import Network
 from extreme3d_ros.engines.plans import Plans
 from extreme3d_ros.engines.tensorrt_module import NoTensorRT
 from extreme3d_ros.errors import InputError, ModelFileError
+from extreme3d_ros.folders import plans_folder
 
 #: Largest and mean difference, by output.
 Differences = dict[str, tuple[float, float]]
@@ -50,7 +51,7 @@ def _build(arguments) -> int:
 
 def _list(arguments) -> int:
     """`engines list`."""
-    folder = Machine().plans_folder()
+    folder = plans_folder()
     found = list(plan_rows(Plans(folder), Machine()))
     if not found:
         print(f"no plans in {folder}: `extreme3d engines build` makes them, and so do nodes and commands on a GPU")
@@ -61,11 +62,11 @@ def _list(arguments) -> int:
 
 def _check(arguments) -> int:
     """`engines check [NETWORK...]`: 4 where an output is off by more than its limits, or runs by a stopgap."""
-    networks, samples, wrong = _networks(arguments), Samples(arguments.image), []
+    networks, wrong = _networks(arguments), []
     with closing(engines_of(arguments)) as made:
         for network in networks:
             reference = OnnxEngine(network.path)
-            engine, inputs = _engine(made, network, reference), samples(network)
+            engine, inputs = _engine(made, network, reference), sample(network, arguments.image)
             found = differences(engine, inputs, answer(network, reference, inputs))
             print(f"{network.name}: {engine.about}, shown {'noise' if network.noise else 'a face'}")
             print_table(list(_difference_rows(network, found)))
@@ -78,10 +79,10 @@ def _check(arguments) -> int:
 
 def _bench(arguments) -> int:
     """`engines bench [NETWORK...]`."""
-    networks, samples, runs = _networks(arguments), Samples(arguments.image), max(arguments.runs, 1)
+    networks, runs = _networks(arguments), max(arguments.runs, 1)
     gpu = int(arguments.device.partition(":")[2] or 0)
     with closing(engines_of(arguments)) as made:
-        results = {network.name: measure(network, made, gpu, samples(network), runs) for network in networks}
+        results = {each.name: measure(each, made, gpu, sample(each, arguments.image), runs) for each in networks}
     if arguments.json:
         print(json.dumps({"machine": machine(), "runs": runs, "networks": results}, indent=1))
     else:

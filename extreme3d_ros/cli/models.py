@@ -21,7 +21,7 @@ from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model import FaceModel, load_face_model
 from extreme3d_ros.face_model.full_layout import save_full
 from extreme3d_ros.face_model.model import DEFAULT_MODEL
-from extreme3d_ros.face_model.soundness import faults, symmetric_share
+from extreme3d_ros.face_model.soundness import faults, load_sound
 from extreme3d_ros.folders import models_folder
 
 
@@ -73,7 +73,7 @@ def _verify(arguments) -> int:
     status = 0
     for path in [Path(arguments.file)] if arguments.file else [*_known(), *known_networks()]:
         try:
-            text = verify_network(path) if path.suffix == SUFFIX else _summary(_sound(path))
+            text = verify_network(path) if path.suffix == SUFFIX else _summary(load_sound(path))
             print(f"{path}: sound; {text}")
         except ModelFileError as error:
             print(f"extreme3d: {error}", file=sys.stderr)
@@ -85,15 +85,8 @@ def _known() -> list[Path]:
     return [DEFAULT_MODEL, *sorted(models_folder().glob("*.npz"))]
 
 
-def _sound(path: Path) -> FaceModel:
-    model = load_face_model(path)
-    if wrong := faults(model):
-        raise ModelFileError(f"{path} is no usable face model ({'; '.join(wrong)}): import it again")
-    return model
-
-
 def _summary(model: FaceModel) -> str:
-    share = symmetric_share(model)
+    share = float((model.mirror_faces >= 0).mean())
     symmetry = "exactly symmetric triangles" if share == 1 else f"{share:.1%} of the triangles have an exact twin"
     modes = f"{len(model.shape_modes)} shape and {len(model.expression_modes)} expression modes"
     return f"{model.name}, {len(model.mean)} vertices, {len(model.faces)} triangles, {modes}, {symmetry}"

@@ -11,16 +11,17 @@ from extreme3d_ros.engines.catalogue import catalogue
 from extreme3d_ros.engines.network import Network
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.folders import networks_folder
+from extreme3d_ros.networks.importers import bump2018, shape2018
 
 #: Of a network's file.
 SUFFIX = ".onnx"
 #: What can be imported: names of the catalogue, which the files bear too.
-IMPORTED = SHAPE2018, BUMP2018 = "shape2018", "bump2018"
+IMPORTED = "shape2018", "bump2018"
 
 
 def import_network(kind: str, source: str, out: str | None) -> int:
     """`models import KIND PATH [--out FILE]`; kind: of IMPORTED."""
-    data = _imported(kind, source)
+    data = bump2018.import_bump2018(source) if kind == "bump2018" else shape2018.import_shape2018(source)
     entry = catalogue()[kind]
     path = write_import(data, out, entry.path)
     print(f"{path}: {entry.about}, {len(data) / 1e6:.0f} MB, ONNX Runtime's results are PyTorch's")
@@ -63,10 +64,15 @@ def verify_network(path: Path) -> str:
 
 def _verified_import(path: Path) -> str:
     """Runs an imported network once."""
+    # Imported here: their kernels take time that importing and listing do without.
+    from extreme3d_ros.stages.published_bump import PublishedBump
+    from extreme3d_ros.stages.shape_network import ShapeNetwork
+
     kind = OnnxEngine(path).metadata.get("name")
     if kind not in IMPORTED:
         raise ModelFileError(f"{path} is no network that `extreme3d models import` has made: import it again")
-    return f"{catalogue()[kind].about}, {_stage(kind)(path).origin}"
+    network = PublishedBump(path) if kind == "bump2018" else ShapeNetwork(path)
+    return f"{catalogue()[kind].about}, {network.origin}"
 
 
 def _row(entry: Network) -> tuple[str, ...]:
@@ -78,24 +84,3 @@ def _row(entry: Network) -> tuple[str, ...]:
 
 def _megabytes(path: Path) -> str:
     return f"{path.stat().st_size / 1e6:.0f}"
-
-
-def _imported(kind: str, source: str) -> bytes:
-    if kind == BUMP2018:
-        from extreme3d_ros.networks.importers.bump2018 import import_bump2018
-
-        return import_bump2018(source)
-    from extreme3d_ros.networks.importers.shape2018 import import_shape2018
-
-    return import_shape2018(source)
-
-
-def _stage(kind: str):
-    """The class that runs a kind's file."""
-    if kind == BUMP2018:
-        from extreme3d_ros.stages.published_bump import PublishedBump
-
-        return PublishedBump
-    from extreme3d_ros.stages.shape_network import ShapeNetwork
-
-    return ShapeNetwork

@@ -47,7 +47,7 @@ def _check(source: str) -> None:
     """Raises InputError where a source gives no image."""
     from extreme3d_ros.nodes.image_source import images
 
-    next(images(source))
+    next(images(source)[0])
 
 
 def _profile(arguments, model: FaceModel) -> list[str]:

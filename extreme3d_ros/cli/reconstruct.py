@@ -130,8 +130,7 @@ def one_person(images: list[str], calibration: Calibration | None, fast: FastPat
 
 def frontal(mesh: FaceMesh, foundation: Foundation) -> FaceMesh:
     """A mesh of the camera's frame in the model's frame."""
-    normals = (mesh.normals @ foundation.R).astype(np.float32)
-    return replace(mesh, vertices=foundation.to_model(mesh.vertices), normals=normals)
+    return replace(mesh, vertices=foundation.to_model(mesh.vertices))
 
 
 def _refuse_what_does_not_fit(arguments) -> None:

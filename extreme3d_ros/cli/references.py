@@ -18,8 +18,10 @@ from extreme3d_ros.folders import references_folder
 from extreme3d_ros.geometry.directions import yaw_and_pitch
 from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.input.images import files_of, read_image
+from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.profiles import face_model_of, fast_path_of
-from extreme3d_ros.references.build import Entry, EntryMaker, Unfit, faults
+from extreme3d_ros.records import Observation
+from extreme3d_ros.references.build import EntryMaker, Unfit, faults
 from extreme3d_ros.references.default import keep_network, network_of
 from extreme3d_ros.references.gallery import Gallery
 from extreme3d_ros.references.gallery_writer import GalleryWriter
@@ -47,10 +49,10 @@ def _build(arguments) -> int:
     turned_down: Counter[str] = Counter()
     with GalleryWriter(folder, model.name, feature.name, append=arguments.append) as writer:
         before = len(writer)
-        observe = _Observer(arguments.profile, model, EntryMaker(Unwrapping(model), feature))
+        fast, make = fast_path_of(arguments.profile, model, OnnxEngine), EntryMaker(Unwrapping(model), feature)
         for path in tqdm(images, disable=not sys.stderr.isatty(), unit="image"):
             try:
-                entry = observe(path)
+                entry = make(_observed(path, fast))
             except Unfit as why:
                 turned_down[str(why)] += 1
                 continue
@@ -75,24 +77,17 @@ def _feature(network: Path | None, folder: Path, append: bool, model: FaceModel)
     return (network_of(Gallery(folder)) if growing else None) or ShapeFeature(model)
 
 
-class _Observer:
-    """Makes an entry of an image's largest face."""
-
-    def __init__(self, profile: str, model: FaceModel, make: EntryMaker):
-        self._fast = fast_path_of(profile, model, OnnxEngine)
-        self._make = make
-
-    def __call__(self, path: Path) -> Entry:
-        """Raises Unfit; of a file that cannot be read once it is named on stderr."""
-        try:
-            image = read_image(path)
-        except InputError as error:
-            tqdm.write(f"extreme3d: {error}", file=sys.stderr)
-            raise Unfit("unreadable") from None
-        observations = self._fast(frame_of(image))
-        if not observations:
-            raise Unfit("without a face")
-        return self._make(observations[0])
+def _observed(path: Path, fast: FastPath) -> Observation:
+    """An image's largest face. Raises Unfit; of a file that cannot be read once it is named on stderr."""
+    try:
+        image = read_image(path)
+    except InputError as error:
+        tqdm.write(f"extreme3d: {error}", file=sys.stderr)
+        raise Unfit("unreadable") from None
+    observations = fast(frame_of(image))
+    if not observations:
+        raise Unfit("without a face")
+    return observations[0]
 
 
 def _info(arguments) -> int:

@@ -16,7 +16,7 @@ _DATA = Path(__file__).parent.parent / "data"
 _FILE = "networks.yaml"
 _TEXTS = "about", "file", "preprocessing", "licence", "origin"
 _NEEDED = {*_TEXTS, "inputs", "limits"}
-_OWN = {"profiles", "imported_from"}
+_KNOWN = _NEEDED | {"sha256"}
 #: Values in errors: aliases let a few lines of YAML stand for more than memory holds.
 _BRIEF = Repr()
 _BRIEF.maxlevel = 2
@@ -73,27 +73,27 @@ def _entry(path: Path, name: str, entry: object, make: Callable[[str, Mapping], 
 
 def _own(name: str, entry: Mapping) -> Network:
     """One of the package's own, shipped or imported."""
-    source = entry.get("imported_from")
+    entry = dict(entry)
+    profiles, source = entry.pop("profiles"), entry.pop("imported_from", None)
     remedy = f"make it with `extreme3d models import {name} {source}`" if source else "install the package again"
     folder = networks_folder() if source else _DATA
-    return _network(name, entry, _NEEDED | _OWN, folder, remedy, tuple(entry["profiles"]))
+    return _network(name, entry, folder, remedy, tuple(profiles))
 
 
 def _entered(name: str, entry: Mapping) -> Network:
     """One of the user's."""
-    network = _network(name, entry, _NEEDED, networks_folder(), f"put it there, or mend {entries_path()}")
+    network = _network(name, entry, networks_folder(), f"put it there, or mend {entries_path()}")
     if network.noise.keys() != network.shapes.keys():
         raise ValueError("each of its inputs needs noise: [type, lowest, highest]")
     return network
 
 
-def _network(name: str, entry: Mapping, fields: set[str], folder: Path, remedy: str, profiles=()) -> Network:
+def _network(name: str, entry: Mapping, folder: Path, remedy: str, profiles: tuple[str, ...] = ()) -> Network:
     """Raises ValueError, which says what is wrong."""
     if missing := _NEEDED - entry.keys():
         raise ValueError(f"it has no {min(missing)}")
-    known = fields | {"sha256"}
-    if unknown := {str(key) for key in entry} - known:
-        raise ValueError(f"{min(unknown)} is none of its fields, which are {', '.join(sorted(known))}")
+    if unknown := {str(key) for key in entry} - _KNOWN:
+        raise ValueError(f"{min(unknown)} is none of its fields, which are {', '.join(sorted(_KNOWN))}")
     texts = {key: _text(entry[key], key) for key in (*_TEXTS, "sha256") if key in entry}
     inputs = {str(key): _table(value, f"input {key}") for key, value in _table(entry["inputs"], "inputs").items()}
     return Network(

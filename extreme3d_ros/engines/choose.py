@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -16,6 +16,7 @@ from extreme3d_ros.engines.switching import SwitchingEngine
 from extreme3d_ros.engines.tensorrt_build import PRECISIONS, Shapes
 from extreme3d_ros.engines.tensorrt_route import TensorRTRoute
 from extreme3d_ros.errors import InputError, ModelFileError, reason
+from extreme3d_ros.folders import plans_folder
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,18 @@ class Engines:
         if self._route is None:
             engine = self._by_onnx(path)
         else:
-            engine = self._by_tensorrt(self._route, path, shapes)
+            engine = self._by_tensorrt(self._route, path, shapes or {})
         self._engines.append((path, engine))
         return engine
 
     def status(self) -> dict[str, Status]:
         """What runs each network, by the name of its file without suffix (of its path where two are alike)."""
-        return {
-            name: Status(engine.about, getattr(engine, "degraded", "") or self._device.degraded)
-            for name, engine in self._named()
-        }
+        files = Counter(path.stem for path in {path for path, _ in self._engines})
+        found = {}
+        for path, engine in self._engines:
+            name = path.stem if files[path.stem] == 1 else str(path)
+            found[name] = Status(engine.about, getattr(engine, "degraded", "") or self._device.degraded)
+        return found
 
     def close(self) -> None:
         """Stops building and closes all engines."""
@@ -92,7 +95,7 @@ class Engines:
         """None where there is no TensorRT."""
         device = self._device
         if device.gpu and device.tensorrt:
-            plans = Plans(self._machine.plans_folder(), self._log)
+            plans = Plans(plans_folder(), self._log)
             return TensorRTRoute(
                 self._machine, device.tensorrt, device.gpu, plans, precision, self._log, self._stop.is_set
             )
@@ -111,7 +114,7 @@ class Engines:
             return self._instead(self._on_cpu(path), path, error)
         return engine if self._demanded else self._guarded(engine, path)
 
-    def _by_tensorrt(self, route: TensorRTRoute, path: Path, shapes: Shapes | None) -> Engine:
+    def _by_tensorrt(self, route: TensorRTRoute, path: Path, shapes: Shapes) -> Engine:
         """By TensorRT; with `auto` by the CPU where that fails, and until a plan is built."""
         if self._demanded:
             return route.engine(path, shapes)
@@ -129,7 +132,7 @@ class Engines:
         builder.start()
         return engine
 
-    def _build(self, route: TensorRTRoute, engine: SwitchingEngine, path: Path, shapes: Shapes | None) -> None:
+    def _build(self, route: TensorRTRoute, engine: SwitchingEngine, path: Path, shapes: Shapes) -> None:
         """Has an engine taken over by TensorRT's; runs in the background."""
         try:
             built = route.engine(path, shapes)
@@ -155,9 +158,3 @@ class Engines:
         """An engine that is taken because another cannot be had."""
         self._warn(f"{path.name}: {error}; it runs by {engine.about} instead")
         return self._guarded(engine, path, str(error))
-
-    def _named(self) -> Iterator[tuple[str, Engine]]:
-        """The engines by their files' names, those of one name by their paths."""
-        files = Counter(path.stem for path in {path for path, _ in self._engines})
-        for path, engine in self._engines:
-            yield path.stem if files[path.stem] == 1 else str(path), engine

@@ -11,14 +11,14 @@ from types import ModuleType
 
 import numpy as np
 
-from extreme3d_ros.engines.engine import GPU_FULL, EngineError, OutOfGpuMemory
+from extreme3d_ros.engines.engine import GPU_FULL, EngineError
 
 
 class Stream:
     """One stream in a GPU's primary context, which TensorRT and ONNX Runtime use too, and memory that goes with it."""
 
     def __init__(self, index: int, driver: ModuleType | None = None):
-        """index: of the GPU; driver: `cuda.bindings.driver`. Raises EngineError, OutOfGpuMemory."""
+        """index: of the GPU; driver: `cuda.bindings.driver`. Raises EngineError."""
         if driver is None:
             # An optional package: `find_tensorrt` has said so where it is missing.
             driver = importlib.import_module("cuda.bindings.driver")
@@ -47,7 +47,7 @@ class Stream:
             self._call("cuCtxPopCurrent")
 
     def device_memory(self, size: int) -> int:
-        """The address of `size` bytes on the GPU. Raises OutOfGpuMemory."""
+        """The address of `size` bytes on the GPU. Raises EngineError."""
         address = self._call("cuMemAlloc", max(size, 1))
         self._frees.append(("cuMemFree", address))
         return int(address)
@@ -97,7 +97,7 @@ class Stream:
         """What a function gives besides its code: nothing, one thing, or a tuple."""
         code, *results = getattr(self._driver, name)(*arguments)
         if int(code) == int(self._driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY):
-            raise OutOfGpuMemory(GPU_FULL)
+            raise EngineError(GPU_FULL)
         if int(code):
             raise EngineError(f"the GPU failed ({name}: {getattr(code, 'name', code)}): see `nvidia-smi` and `dmesg`")
         return results[0] if len(results) == 1 else tuple(results)

@@ -32,14 +32,11 @@ class DriverError(EngineError):
 
 @dataclass(frozen=True)
 class Gpu:
-    """index: among those visible; capability: major and minor; cuda: the newest that the driver knows (12040 is 12.4);
-    memory: bytes."""
+    """index: among those visible; capability: major and minor."""
 
     index: int
     name: str
     capability: tuple[int, int]
-    cuda: int
-    memory: int
 
     @property
     def about(self) -> str:
@@ -57,26 +54,25 @@ def find_gpus(load: Callable[[str], Any] = ctypes.CDLL) -> tuple[Gpu, ...]:
     cuda = _number(library.cuDriverGetVersion)
     if cuda < OLDEST_CUDA:
         raise DriverError(
-            f"the NVIDIA driver is too old: it knows CUDA {version(cuda)}, not {version(OLDEST_CUDA)}; update it"
+            f"the NVIDIA driver is too old: it knows CUDA {_version(cuda)}, not {_version(OLDEST_CUDA)}; update it"
         )
     count = _number(library.cuDeviceGetCount)
     if not count:
         raise NoGpu(_NO_DEVICE)
-    return tuple(_gpu(library, index, cuda) for index in range(count))
+    return tuple(_gpu(library, index) for index in range(count))
 
 
-def version(cuda: int) -> str:
+def _version(cuda: int) -> str:
     """12040 as 12.4."""
     return f"{cuda // 1000}.{cuda % 1000 // 10}"
 
 
-def _gpu(library, index: int, cuda: int) -> Gpu:
-    device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
+def _gpu(library, index: int) -> Gpu:
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
     _call(library.cuDeviceGet, ctypes.byref(device), index)
     _call(library.cuDeviceGetName, name, len(name), device)
-    _call(library.cuDeviceTotalMem_v2, ctypes.byref(memory), device)
     major, minor = (_number(library.cuDeviceGetAttribute, kind, device) for kind in (_MAJOR, _MINOR))
-    return Gpu(index, name.value.decode(errors="replace"), (major, minor), cuda, memory.value)
+    return Gpu(index, name.value.decode(errors="replace"), (major, minor))
 
 
 def _number(function, *arguments) -> int:

@@ -52,12 +52,8 @@ class EngineError(ModelFileError):
     """A network that cannot be run as wanted on this machine: the device, its driver or its software."""
 
 
-#: OutOfGpuMemory's message.
+#: The message of an EngineError.
 GPU_FULL = "the GPU's memory is full; close other programs on it, or take `cpu` as the device"
-
-
-class OutOfGpuMemory(EngineError):
-    """The GPU has no room for a network."""
 
 
 def finite(answer: dict[str, np.ndarray], inputs: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:

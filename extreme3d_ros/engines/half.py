@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from extreme3d_ros.engines.onnx_graph import checked, read_model
 from extreme3d_ros.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -29,14 +28,13 @@ _STANDARD = "", "ai.onnx"
 _LARGEST = 3e4
 
 
-def in_half(data: bytes) -> bytes:
-    """An ONNX file's network in half, inputs, outputs, names and metadata as they were.
+def take_to_half(model: onnx.ModelProto) -> None:
+    """Takes a network to half; inputs, outputs, names and metadata stay as they are.
 
     In 32 bits stay: the last layer before each output and what comes after it, whatever isn't in the list above, and
-    layers whose weights half cannot hold. Raises ModelFileError where there is no layer to take to half or the file is
-    broken, EngineError without the package onnx.
+    layers whose weights half cannot hold. Casts and weights that nobody reads any more are left to TensorRT, which
+    drops them. Raises ModelFileError where there is no layer to take to half.
     """
-    model = read_model(data)
     graph = _Graph(model)
     chosen = [graph.safe(node) for node in model.graph.node]
     if not any(safe and node.op_type in _WEIGHTED for safe, node in zip(chosen, model.graph.node, strict=True)):
@@ -44,8 +42,6 @@ def in_half(data: bytes) -> bytes:
     nodes = [made for node, safe in zip(model.graph.node, chosen, strict=True) for made in graph.rewritten(node, safe)]
     del model.graph.node[:], model.graph.value_info[:]
     model.graph.node.extend(nodes)
-    _drop_unused(model.graph)
-    return checked(model)
 
 
 class _Graph:
@@ -141,25 +137,3 @@ def _last_layers(graph: onnx.GraphProto) -> set[str]:
         if node.op_type not in _WEIGHTED:
             open_ends.extend(node.input)
     return last
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Takes out the casts and weights that nobody reads any more."""
-    given = {value.name for value in graph.output}
-    read = given | set(_read_names(graph))
-    nodes = [node for node in graph.node if node.op_type != "Cast" or node.output[0] in read]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    read = given | set(_read_names(graph))
-    weights = [tensor for tensor in graph.initializer if tensor.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(weights)
-
-
-def _read_names(graph: onnx.GraphProto) -> Iterator[str]:
-    """What nodes read, those in branches and loops as well."""
-    for node in graph.node:
-        yield from node.input
-        for attribute in node.attribute:
-            for inner in [attribute.g, *attribute.graphs]:
-                yield from _read_names(inner)

@@ -13,7 +13,6 @@ from extreme3d_ros.engines.onnx import OnnxEngine, has_cuda_provider
 from extreme3d_ros.engines.tensorrt_build import build_plan
 from extreme3d_ros.engines.tensorrt_engine import TensorRTEngine
 from extreme3d_ros.engines.tensorrt_module import TensorRT, find_tensorrt
-from extreme3d_ros.folders import plans_folder
 
 
 @dataclass(frozen=True)
@@ -27,4 +26,3 @@ class Machine:
     fewer_bits: Callable[[Path], Engine | None] = engine_in_fewer_bits
     build_plan: Callable[..., bytes] = build_plan
     run_plan: Callable[..., TensorRTEngine] = TensorRTEngine
-    plans_folder: Callable[[], Path] = plans_folder

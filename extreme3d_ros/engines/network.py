@@ -61,15 +61,15 @@ class Network:
         if self.sha256 not in ("", found):
             raise ModelFileError(f"{self.path} is not the file that it should be (SHA-256 {found}): {self.remedy}")
 
-    def open_shapes(self, found: Mapping[str, tuple]) -> Shapes | None:
-        """The shapes of those inputs whose sizes the file leaves open; None where it leaves none.
+    def open_shapes(self, found: Mapping[str, tuple]) -> Shapes:
+        """The shapes of those inputs whose sizes the file leaves open.
 
         found: the inputs' as the file has them, where a size that is open is no int. Raises ModelFileError where the
         entry's are others.
         """
         if found.keys() != self.shapes.keys() or not all(_settles(self.shapes[name], found[name]) for name in found):
             raise ModelFileError(f"{self.path} takes {_text(found)}, not {_text(self.shapes)}: {self.remedy}")
-        return {name: self.shapes[name] for name, shape in found.items() if shape != self.shapes[name]} or None
+        return {name: self.shapes[name] for name, shape in found.items() if shape != self.shapes[name]}
 
 
 def _settles(shape: tuple[int, ...], found: tuple) -> bool:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from extreme3d_ros.engines.engine import GPU_FULL, EngineError, OutOfGpuMemory, finite
+from extreme3d_ros.engines.engine import GPU_FULL, EngineError, finite
 from extreme3d_ros.errors import ModelFileError, reason
 from extreme3d_ros.untrusted.regular_file import read_regular
 
@@ -75,7 +75,7 @@ class OnnxEngine:
         if not self._on_gpu:
             return
         if "out of memory" in said.lower() or "Failed to allocate memory" in said:
-            raise OutOfGpuMemory(GPU_FULL) from error
+            raise EngineError(GPU_FULL) from error
         if any(part in said.upper() for part in ("CUDA", "CUBLAS", "CUDNN")):
             raise EngineError(f"ONNX Runtime failed on the GPU: {reason(error)}") from error
 
@@ -112,12 +112,10 @@ def _options(onnxruntime: ModuleType, threads: int):
 
 
 def _providers(onnxruntime: ModuleType, device: str) -> list:
-    """For a session; raises EngineError where ONNX Runtime has none for GPUs."""
+    """For a session."""
     cpu = ["CPUExecutionProvider"]
     if device == "cpu":
         return cpu
-    if CUDA_PROVIDER not in onnxruntime.get_available_providers():
-        raise EngineError(f"this ONNX Runtime is the one without CUDA: {INSTALL_CUDA}")
     if hasattr(onnxruntime, "preload_dlls"):
         # CUDA's libraries may be pip's; those it doesn't find it prints, and the session tells better.
         with contextlib.redirect_stdout(io.StringIO()):

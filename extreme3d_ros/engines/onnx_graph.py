@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from extreme3d_ros.engines.engine import EngineError
@@ -26,14 +27,19 @@ def read_model(data: bytes) -> onnx.ModelProto:
     return model
 
 
-def bytes_first(data: bytes) -> bytes:
-    """The same network with its uint8 inputs cast to float where they enter: TensorRT takes bytes only there.
+def settle_sizes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Gives inputs whose sizes the network leaves open these."""
+    for value in model.graph.input:
+        for size, settled in zip(value.type.tensor_type.shape.dim, shapes.get(value.name, ())):
+            size.dim_value = settled
 
-    What a network does to bytes before its own cast (transposing, slicing) it then does to floats of equal value.
-    Raises ModelFileError where the result would be no sound network, as when it calculates with bytes; and as
-    `read_model`.
+
+def take_bytes_first(model: onnx.ModelProto) -> None:
+    """Has uint8 inputs cast to float where they enter: TensorRT takes bytes only there.
+
+    What a network does to bytes before its own cast (transposing, slicing) it then does to floats of equal value; one
+    that calculates with bytes TensorRT refuses.
     """
-    model = read_model(data)
     import onnx
 
     graph, casts = model.graph, []
@@ -47,20 +53,6 @@ def bytes_first(data: bytes) -> bytes:
         casts.append(onnx.helper.make_node("Cast", [value.name], [name], to=onnx.TensorProto.FLOAT))
         for node in users:
             node.input[:] = [name if given == value.name else given for given in node.input]
-    if not casts:
-        return data
     nodes = [*casts, *graph.node]
     del graph.node[:], graph.value_info[:]
     graph.node.extend(nodes)
-    return checked(model)
-
-
-def checked(model: onnx.ModelProto) -> bytes:
-    """A rewritten model's bytes. Raises ModelFileError where its types no longer fit together."""
-    import onnx
-
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except Exception as error:
-        raise ModelFileError(f"a network that cannot be rewritten for TensorRT ({reason(error)})") from error
-    return model.SerializeToString()

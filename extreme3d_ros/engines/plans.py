@@ -7,12 +7,12 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from extreme3d_ros.engines.engine import EngineError
-from extreme3d_ros.engines.plan_file import BrokenPlan, read_header, read_plan, write_plan
+from extreme3d_ros.engines.plan_file import BrokenPlan, read_plan, write_plan
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.output.atomic import remove_abandoned
 
@@ -47,7 +47,7 @@ class PlanKey:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan with its header: `key`, `network` (path), `metadata`, `built` (Unix time), `seconds`."""
+    """A plan with its header: `key`, `network` (path), `metadata`, `built` (Unix time)."""
 
     path: Path
     header: Mapping
@@ -55,31 +55,10 @@ class Plan:
 
 
 class Plans:
-    """The plans in a folder. log: told, in lines, what is built, waited for, broken or thrown away."""
+    """The plans in a folder. log: told, in lines, what is waited for, broken, not kept or thrown away."""
 
     def __init__(self, folder: Path, log: Callable[[str], object] = lambda line: None):
         self._folder, self._log = folder, log
-
-    def get(
-        self,
-        network: Path,
-        key: PlanKey,
-        metadata: Callable[[], Mapping[str, str]],
-        build: Callable[[float | None], bytes],
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> Plan:
-        """The plan for a key, built where there is none that is whole.
-
-        build: gives the plan's bytes; it is told how many seconds that took the last time, None if unknown; metadata:
-        gives what goes into its header; both are asked only then. Of several processes one builds, the others wait
-        until they are `stopped`. Where the folder cannot be written the plan is built and not kept. What `build` raises
-        passes through and leaves nothing behind. Raises EngineError where it was stopped while it waited.
-        """
-        plan = self.find(network, key)
-        if plan:
-            return plan
-        with self._alone(network, stopped):
-            return self.find(network, key) or self._built(network, key, metadata, build)
 
     def find(self, network: Path, key: PlanKey) -> Plan | None:
         """The plan for a key, read and verified; None where it must be built."""
@@ -95,15 +74,25 @@ class Plans:
             return None
         return Plan(path, header, content)
 
-    def headers(self) -> Iterator[tuple[Path, dict | None]]:
-        """Every plan's path and header, None where it is broken, by path."""
-        for path in sorted(self._folder.glob(f"[!.]*{_SUFFIX}")):
-            try:
-                yield path, read_header(path)
-            except BrokenPlan:
-                yield path, None
-            except FileNotFoundError:
-                pass  # thrown away by another process
+    def keep(self, network: Path, key: PlanKey, metadata: Mapping[str, str], content: bytes) -> Plan:
+        """A plan of what was built, kept in the place of those that it makes useless; where the folder cannot be
+        written it is not kept. metadata: what the network's maker wrote into its file."""
+        path = self._path(network, key)
+        header = {"key": asdict(key), "network": str(network), "metadata": dict(metadata), "built": time.time()}
+        try:
+            write_plan(path, header, content)
+        except InputError as error:
+            self._log(f"the plan is used but not kept: {error}")
+        else:
+            for old in self._of_same_use(network, key):
+                if old != path:
+                    self._log(f"thrown away: {old}, of another version of {network.name} or of TensorRT")
+                    self.remove(old)
+        return Plan(path, header, content)
+
+    def paths(self) -> list[Path]:
+        """Every plan's, the broken ones' too."""
+        return sorted(self._folder.glob(f"[!.]*{_SUFFIX}"))
 
     def remove(self, path: Path) -> None:
         """Throws a plan away with its kernels."""
@@ -125,46 +114,10 @@ class Plans:
         except InputError as error:
             self._log(f"the compiled kernels are not kept: {error}")
 
-    def _path(self, network: Path, key: PlanKey) -> Path:
-        return self._folder / f"{network.stem}-{key.digest}{_SUFFIX}"
-
-    def _built(self, network: Path, key: PlanKey, metadata, build) -> Plan:
-        path, former = self._path(network, key), self._of_same_use(network, key)
-        took = max((header.get("seconds", 0.0) for _, header in former), default=None)
-        start = time.monotonic()
-        content = build(took)
-        header = {
-            "key": asdict(key),
-            "network": str(network),
-            "metadata": dict(metadata()),
-            "built": time.time(),
-            "seconds": round(time.monotonic() - start, 1),
-        }
-        try:
-            write_plan(path, header, content)
-        except InputError as error:
-            self._log(f"the plan is used but not kept: {error}")
-            return Plan(path, header, content)
-        for old, _ in former:
-            if old != path:
-                self._log(f"thrown away: {old}, of another version of {network.name} or of TensorRT")
-                self.remove(old)
-        return Plan(path, header, content)
-
-    def _of_same_use(self, network: Path, key: PlanKey) -> list[tuple[Path, dict]]:
-        """The plans that a key's plan takes the place of: of the same file and use, older network, module or format."""
-        same = ("module", "gpu", "capability", "shapes", "precision")
-        return [
-            (path, header)
-            for path, header in self.headers()
-            if header
-            and header.get("network") == str(network)
-            and all(header.get("key", {}).get(name) == getattr(key, name) for name in same)
-        ]
-
     @contextmanager
-    def _alone(self, network: Path, stopped: Callable[[], bool]) -> Iterator[None]:
-        """Holds the network's lock, which ends with the process that holds it."""
+    def alone(self, network: Path, stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Holds the network's lock, which ends with the process that holds it: of several processes one builds, the
+        others wait until they are `stopped`, which is an EngineError."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             # It stays there: to remove a lock that another process waits for would give two of them the right of way.
@@ -182,6 +135,19 @@ class Plans:
                     time.sleep(_POLL)
             remove_abandoned(self._folder)
             yield
+
+    def _path(self, network: Path, key: PlanKey) -> Path:
+        return self._folder / f"{network.stem}-{key.digest}{_SUFFIX}"
+
+    def _of_same_use(self, network: Path, key: PlanKey) -> Iterator[Path]:
+        """The plans that a key's plan takes the place of: of the same file and use, older network, module or format."""
+        same = ("module", "gpu", "capability", "shapes", "precision")
+        for path in self.paths():
+            with suppress(BrokenPlan, FileNotFoundError):  # another process may have thrown it away
+                header, _ = read_plan(path)
+                alike = all(header.get("key", {}).get(name) == getattr(key, name) for name in same)
+                if alike and header.get("network") == str(network):
+                    yield path
 
 
 def _locked(file) -> bool:

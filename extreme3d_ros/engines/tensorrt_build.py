@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from extreme3d_ros.engines.half import in_half
-from extreme3d_ros.engines.onnx_graph import bytes_first
+from extreme3d_ros.engines.half import take_to_half
+from extreme3d_ros.engines.onnx_graph import read_model, settle_sizes, take_bytes_first
 from extreme3d_ros.engines.tensorrt_module import Listener, TensorRT
 from extreme3d_ros.errors import ModelFileError, one_line
 
@@ -16,35 +16,38 @@ Shapes = Mapping[str, tuple[int, ...]]
 Progress = Callable[[float], bool]
 
 
-def fitted(data: bytes, precision: str) -> bytes:
-    """An ONNX file's bytes as TensorRT takes them, in a precision. Raises ModelFileError, EngineError."""
-    data = bytes_first(data)
-    return in_half(data) if precision == "fp16" else data
+def fitted(data: bytes, precision: str, shapes: Shapes) -> bytes:
+    """An ONNX file's bytes as TensorRT takes them, in a precision. shapes: of the inputs whose sizes it leaves open.
+
+    Raises ModelFileError where the file is broken or has nothing to take to half, EngineError without the package onnx.
+    """
+    model = read_model(data)
+    settle_sizes(model, shapes)
+    take_bytes_first(model)
+    if precision == "fp16":
+        take_to_half(model)
+    return model.SerializeToString()
 
 
 def build_plan(
     tensorrt: TensorRT,
     data: bytes,
-    shapes: Shapes | None = None,
     capability: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> bytes:
     """The plan of an ONNX file's bytes, as `fitted` gives them.
 
-    shapes: of the inputs whose sizes the file leaves open. capability: of the GPU that it is for; None: what the module
-    takes by itself. In fp32 TensorRT multiplies in TF32 on GPUs that have it, as its makers would.
+    capability: of the GPU that it is for; None: what the module takes by itself. In fp32 TensorRT multiplies in TF32 on
+    GPUs that have it, as its makers would.
 
-    Raises ModelFileError where the file is no network that TensorRT takes or the shapes aren't its; EngineError where
-    building failed or `progress` has stopped it; OutOfGpuMemory.
+    Raises ModelFileError where the file is no network that TensorRT takes; EngineError where building failed or
+    `progress` has stopped it.
     """
     trt, listener = tensorrt.module, Listener(tensorrt.module)
     builder = listener.made(trt.Builder, "TensorRT cannot build here")
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     _parse(tensorrt, listener, network, data)
     config = listener.require(builder.create_builder_config(), "TensorRT cannot build here")
-    profile = _profile(builder, network, shapes or {})
-    if profile is not None:
-        config.add_optimization_profile(profile)
     _target(trt, config, capability)
     if progress and hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, progress)
@@ -57,23 +60,6 @@ def _parse(tensorrt: TensorRT, listener: Listener, network, data: bytes) -> None
     if not parser.parse(data):
         said = parser.get_error(0).desc() if parser.num_errors else listener.first_error
         raise ModelFileError(f"{tensorrt.about} does not take the network: {one_line(said)}")
-
-
-def _profile(builder, network, shapes: Shapes):
-    """The optimization profile that fixes the open sizes; None where there are none."""
-    inputs = {value.name: value for value in (network.get_input(i) for i in range(network.num_inputs))}
-    unknown = set(shapes) - set(inputs)
-    if unknown:
-        raise ModelFileError(f"the network has no input {min(unknown)}: it has {', '.join(inputs)}")
-    profile = None
-    for name, value in inputs.items():
-        wanted, shape = tuple(shapes.get(name, value.shape)), tuple(value.shape)
-        if len(wanted) != len(shape) or any(a not in (-1, b) or b < 1 for a, b in zip(shape, wanted, strict=False)):
-            raise ModelFileError(f"the network's input {name} has the shape {shape}, and {wanted} does not settle it")
-        if -1 in shape:
-            profile = profile or builder.create_optimization_profile()
-            profile.set_shape(name, wanted, wanted, wanted)
-    return profile
 
 
 def _target(trt, config, capability: tuple[int, int] | None) -> None:

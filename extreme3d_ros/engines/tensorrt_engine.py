@@ -12,7 +12,6 @@ from extreme3d_ros.engines.cuda import Stream
 from extreme3d_ros.engines.driver import Gpu
 from extreme3d_ros.engines.engine import EngineError, finite
 from extreme3d_ros.engines.tensorrt_module import Listener, TensorRT
-from extreme3d_ros.errors import reason
 
 
 class PlanRefused(EngineError):
@@ -38,7 +37,7 @@ class TensorRTEngine:
     ):
         """precision: for `about`; kernels: what `new_kernels` gave before; stream: a new one on `gpu` by default.
 
-        Raises PlanRefused, OutOfGpuMemory, and EngineError where the driver is too old or fails.
+        Raises PlanRefused, and EngineError where the GPU's memory is full or its driver too old or failing.
         """
         self.metadata = dict(metadata or {})
         self.about = f"{tensorrt.about} on {gpu.about}, {precision}"
@@ -78,8 +77,8 @@ class TensorRTEngine:
         return finite(answer, inputs, f"the plan by {self.about}")
 
     def warm_up(self) -> None:
-        """Runs once on zeros: what the driver compiles and reserves at the first run is then there. Raises EngineError,
-        OutOfGpuMemory."""
+        """Runs once on zeros: what the driver compiles and reserves at the first run is then there. Raises
+        EngineError."""
         self(**{name: np.zeros_like(array) for name, array in self._inputs.items()})
 
     def new_kernels(self) -> bytes:
@@ -123,28 +122,13 @@ class TensorRTEngine:
 
     def _bind(self, trt) -> None:
         """Memory for every tensor, and its address to TensorRT."""
-        engine, context = self._engine, self._context
-        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
-        for name in inputs:
+        engine = self._engine
+        for name in map(engine.get_tensor_name, range(engine.num_io_tensors)):
             shape = tuple(engine.get_tensor_shape(name))
             if -1 in shape:
-                shape = tuple(engine.get_tensor_profile_shape(name, 0)[1])
-                taken = context.set_input_shape(name, shape)
-                self._listener.require(taken, "TensorRT does not take the plan's shapes", PlanRefused)
-            self._inputs[name] = self._memory(trt, name, shape)
-        try:
-            unsettled = context.infer_shapes()
-        except RuntimeError as error:
-            raise PlanRefused(f"the plan's shapes do not fit together: {reason(error)}") from error
-        if unsettled:
-            raise PlanRefused(f"the plan leaves the shape of {unsettled[0]} open")
-        for name in names:
-            if name not in self._inputs:
-                shape = tuple(context.get_tensor_shape(name))
-                if -1 in shape:
-                    raise PlanRefused(f"the size of the network's output {name} depends on what it is shown")
-                self._results[name] = self._memory(trt, name, shape)
+                raise PlanRefused(f"the size of the network's output {name} depends on what it is shown")
+            given = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
+            (self._inputs if given else self._results)[name] = self._memory(trt, name, shape)
 
     def _memory(self, trt, name: str, shape: tuple[int, ...]) -> np.ndarray:
         array = self._stream.pinned(shape, np.dtype(trt.nptype(self._engine.get_tensor_dtype(name))))

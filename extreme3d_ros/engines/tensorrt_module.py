@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from extreme3d_ros.engines.engine import GPU_FULL, EngineError, OutOfGpuMemory
+from extreme3d_ros.engines.engine import GPU_FULL, EngineError
 from extreme3d_ros.errors import ModelFileError, one_line, reason
 
 #: Modules by preference, with versions from (included) to (excluded). The first times its kernels on the GPU itself and
@@ -82,14 +82,14 @@ class Listener:
     def require(self, given: Any, what: str, otherwise: type[ModelFileError] = EngineError) -> Any:
         """`given`, unless TensorRT says by None or False that it failed.
 
-        Raises OutOfGpuMemory; EngineError where the driver is too old; else `otherwise`: with `what` and what the log
-        says.
+        Raises EngineError where the GPU's memory is full or the driver too old, else `otherwise`: with `what` and what
+        the log says.
         """
         if given is not None and given is not False:
             return given
         said = " ".join(self.errors)
         if "out of memory" in said.lower() or "OutOfMemory" in said:
-            raise OutOfGpuMemory(f"{what}: {GPU_FULL}")
+            raise EngineError(f"{what}: {GPU_FULL}")
         if "driver version is insufficient" in said:
             raise EngineError(f"{what}: the NVIDIA driver is too old for this TensorRT; update the driver")
         raise otherwise(f"{what}: {self.first_error or 'TensorRT does not say why'}")

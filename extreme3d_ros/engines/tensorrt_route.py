@@ -18,7 +18,7 @@ from extreme3d_ros.engines.tensorrt_build import Shapes, fitted
 from extreme3d_ros.engines.tensorrt_engine import PlanRefused, TensorRTEngine
 from extreme3d_ros.engines.tensorrt_module import TensorRT
 
-#: How long the first build of a network takes where no former one tells. TensorRT times its kernels on the GPU.
+#: How long a build takes: TensorRT times its kernels on the GPU, TensorRT for RTX does not.
 _USUALLY = {"tensorrt_rtx": "some seconds", "tensorrt": "a minute, on a Jetson several"}
 _EVERY = 10.0
 
@@ -35,17 +35,17 @@ class TensorRTRoute:
     log: Callable[[str], object]
     stopped: Callable[[], bool]
 
-    def engine(self, path: Path, shapes: Shapes | None = None) -> TensorRTEngine:
+    def engine(self, path: Path, shapes: Shapes) -> TensorRTEngine:
         """A network's engine, after its first run; its plan is built if need be.
 
         Raises EngineError, ModelFileError.
         """
         kept = self.kept(path, shapes)
-        return kept or self._run(self.plan(path, shapes))
+        return kept or self._run(self._plan(path, shapes))
 
-    def kept(self, path: Path, shapes: Shapes | None = None) -> TensorRTEngine | None:
+    def kept(self, path: Path, shapes: Shapes) -> TensorRTEngine | None:
         """The engine of the kept plan; None where there is none that runs. Raises EngineError, ModelFileError."""
-        plan = self.plans.find(path, self.key(read_network(path), shapes))
+        plan = self.plans.find(path, self._key(read_network(path), shapes))
         if plan is None:
             return None
         try:
@@ -55,21 +55,23 @@ class TensorRTRoute:
             self.plans.remove(plan.path)
             return None
 
-    def plan(self, path: Path, shapes: Shapes | None = None) -> Plan:
-        """A network's plan, built if need be. Raises EngineError, ModelFileError."""
+    def _plan(self, path: Path, shapes: Shapes) -> Plan:
+        """A network's plan, built if need be."""
         data = read_network(path)
+        key = self._key(data, shapes)
+        with self.plans.alone(path, self.stopped):
+            found = self.plans.find(path, key)  # another process may have built it meanwhile
+            return found or self.plans.keep(path, key, _metadata(data), self._built(path, data, shapes))
 
-        def build(took: float | None) -> bytes:
-            expected = f"about {took:.0f} s" if took else _USUALLY[self.tensorrt.name]
-            self.log(f"{self.tensorrt.about} builds {path.name} for {self.gpu.about} in {self.precision}: {expected}")
-            start, wanted = time.monotonic(), fitted(data, self.precision)
-            plan = self.machine.build_plan(self.tensorrt, wanted, shapes, self.gpu.capability, self._progress(path))
-            self.log(f"{path.name} is built: {time.monotonic() - start:.1f} s, {len(plan) / 1e6:.1f} MB")
-            return plan
+    def _built(self, path: Path, data: bytes, shapes: Shapes) -> bytes:
+        expected = _USUALLY[self.tensorrt.name]
+        self.log(f"{self.tensorrt.about} builds {path.name} for {self.gpu.about} in {self.precision}: {expected}")
+        start, wanted = time.monotonic(), fitted(data, self.precision, shapes)
+        plan = self.machine.build_plan(self.tensorrt, wanted, self.gpu.capability, self._progress(path))
+        self.log(f"{path.name} is built: {time.monotonic() - start:.1f} s, {len(plan) / 1e6:.1f} MB")
+        return plan
 
-        return self.plans.get(path, self.key(data, shapes), lambda: _metadata(data), build, self.stopped)
-
-    def key(self, data: bytes, shapes: Shapes | None = None) -> PlanKey:
+    def _key(self, data: bytes, shapes: Shapes) -> PlanKey:
         """What the plan of a file's bytes depends on, on this machine."""
         return PlanKey(
             module=self.tensorrt.name,
@@ -77,7 +79,7 @@ class TensorRTRoute:
             gpu=self.gpu.name,
             capability="{}.{}".format(*self.gpu.capability),
             onnx=hashlib.sha256(data).hexdigest(),
-            shapes=json.dumps({name: list(shape) for name, shape in (shapes or {}).items()}, sort_keys=True),
+            shapes=json.dumps({name: list(shape) for name, shape in shapes.items()}, sort_keys=True),
             precision=self.precision,
         )
 

@@ -9,7 +9,7 @@ so that a profile tells depth and a frontal view width: Deng et al. (2019), Eq. 
 of a confidence for each coefficient. But errors are not independent: who is seen from one side again is mistaken the
 same way again. On rendered films the estimates of views within 20 degrees scatter by 0.08 standard deviations about
 their mean, which is off by 1.0. So all frames of one direction say no more than the best of them, and neighbouring
-directions share what they say. What was chosen by what: benchmarks/identity_over_time.py.
+directions share what they say. Judged by benchmarks/identity_over_time.py.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.errors import ModelFileError
+from extreme3d_ros.face_model.files import load_face_model
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.geometry.subdivision import edge_keys
 
@@ -17,10 +18,12 @@ _EYES468 = (33, 263)
 _FAR = 1.0
 
 
-def require_sound(model: FaceModel, path: Path | str) -> None:
-    """Raises ModelFileError where the model of a file is none; all the road rests on what is checked here."""
+def load_sound(path: Path | str) -> FaceModel:
+    """A file's face model; all the road rests on what is checked here. Raises ModelFileError."""
+    model = load_face_model(path)
     if wrong := faults(model):
         raise ModelFileError(f"{path} is no usable face model ({'; '.join(wrong)}): import it again")
+    return model
 
 
 def faults(model: FaceModel) -> list[str]:
@@ -51,8 +54,3 @@ def faults(model: FaceModel) -> list[str]:
 
 def _within(embedding) -> bool:
     return embedding.barycentric.min() > -1e-4 and np.abs(embedding.barycentric.sum(1) - 1).max() < 1e-3
-
-
-def symmetric_share(model: FaceModel) -> float:
-    """The share of triangles that are exact mirror twins of others, 0..1."""
-    return float((model.mirror_faces >= 0).mean())

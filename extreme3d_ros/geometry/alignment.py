@@ -14,8 +14,6 @@ def similarity(
     Returns (s, R (D, D) with det +1, t (D,)). Raises ValueError where the points do not determine it.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    if source.shape != target.shape or source.ndim != 2:
-        raise ValueError(f"need two equal (N, D) arrays, got {source.shape} and {target.shape}")
     w = np.ones(len(source)) if weights is None else np.asarray(weights, np.float64)
     w = w / w.sum()
     source_mean, target_mean = w @ source, w @ target

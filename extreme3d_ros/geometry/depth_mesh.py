@@ -7,20 +7,21 @@ from numba import njit
 
 from extreme3d_ros.camera import Camera
 
+#: Neighbours whose depths differ by more (metres) are not joined.
+_JUMP = 0.004
 
-def depth_mesh(
-    depth: np.ndarray, mask: np.ndarray, camera: Camera, *, jump: float = 0.004
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+
+def depth_mesh(depth: np.ndarray, mask: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mesh of the masked pixels of a depth map.
 
-    depth: (H, W) metres along z; mask: (H, W) bool; jump: neighbours whose depths differ by more (metres) are not
-    joined. Returns vertices (N, 3) float32 in the camera's frame, faces (T, 3) int32 that turn their front to the
-    camera, and pixels (N, 2) int (x, y) of the vertices, row by row. Pixels of no triangle are left out.
+    depth: (H, W) metres along z; mask: (H, W) bool. Returns vertices (N, 3) float32 in the camera's frame, faces (T, 3)
+    int32 that turn their front to the camera, and pixels (N, 2) int (x, y) of the vertices, row by row. Pixels of no
+    triangle are left out.
     """
     depth = np.ascontiguousarray(depth)
     number = np.where(mask & np.isfinite(depth), 0, -1).astype(np.int32)
     faces = np.empty((2 * number.size, 3), np.int32)
-    faces = faces[: _joined(depth, depth.dtype.type(jump), number, faces)].copy()
+    faces = faces[: _joined(depth, depth.dtype.type(_JUMP), number, faces)].copy()
     y, x = np.nonzero(number > 0)
     pixels = np.stack([x, y], axis=1)
     _numbered(number.reshape(-1), faces)

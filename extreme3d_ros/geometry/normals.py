@@ -39,20 +39,3 @@ def facing(vertices: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Cosines (V,) between the normals (V, 3) of vertices (V, 3), camera frame, and the directions to the camera."""
     distance = np.sqrt(np.einsum("vi,vi->v", vertices, vertices))
     return -np.einsum("vi,vi->v", normals, vertices) / distance
-
-
-def normalized(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (H, W, 3) float32 at unit length; those of no length stay 0."""
-    return _normalized(np.ascontiguousarray(vectors, np.float32))
-
-
-@njit(cache=True, nogil=True)
-def _normalized(vectors):
-    unit = np.zeros_like(vectors)
-    for y in range(vectors.shape[0]):
-        for x in range(vectors.shape[1]):
-            a, b, c = vectors[y, x, 0], vectors[y, x, 1], vectors[y, x, 2]
-            length = np.sqrt(a * a + b * b + c * c)
-            if length > 0.0:
-                unit[y, x, 0], unit[y, x, 1], unit[y, x, 2] = a / length, b / length, c / length
-    return unit

@@ -35,10 +35,8 @@ class Raster:
 
     def interpolate(self, faces: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Per-vertex values (V, C) to the pixels that see them: (H, W, C) float32, 0 where nothing is seen."""
-        values = np.ascontiguousarray(values, dtype=np.float32)
-        if values.ndim != 2:
-            raise ValueError(f"values must be (V, C), got shape {values.shape}")
-        return _interpolate(self.triangle, self.barycentric, np.ascontiguousarray(faces, np.int32), values)
+        faces, values = np.ascontiguousarray(faces, np.int32), np.ascontiguousarray(values, np.float32)
+        return _interpolate(self.triangle, self.barycentric, faces, values)
 
 
 def rasterize(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Raster:

@@ -17,8 +17,6 @@ def bilinear(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
     A pixel that is not finite gives 0.
     """
-    if image.ndim != 3:
-        raise ValueError(f"image must be (H, W, C), got shape {image.shape}")
     return _bilinear(image, np.ascontiguousarray(pixels, np.float32))
 
 

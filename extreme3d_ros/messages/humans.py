@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,20 +64,14 @@ def check_id(face: str) -> str:
     return face
 
 
-def chosen_face(current: str, rois: Mapping[str, Roi]) -> str:
-    """The id of the face that the base topics show, "" for none: the largest, or the current one
-    while none is clearly larger."""
-    if not rois:
-        return ""
-    largest = max(rois, key=lambda face: rois[face].area)
-    stays = current in rois and rois[largest].area <= _CLEARLY_LARGER * rois[current].area
-    return current if stays else largest
-
-
 def at_work(before: Sequence[str], rois: Mapping[str, Roi], most: int) -> list[str]:
-    """The ids of the faces to work on, the chosen one first, `most` at most: of the others the largest too, or those
-    of `before` while none is clearly larger."""
-    chosen = chosen_face(next(iter(before), ""), rois)
-    others = [face for face in rois if face != chosen]
-    others.sort(key=lambda face: rois[face].area * (_CLEARLY_LARGER if face in before else 1.0), reverse=True)
-    return [chosen, *others][:most] if chosen else []
+    """The ids of the faces to work on, the chosen one first, `most` at most: the largest, or those of `before` while
+    none is clearly larger."""
+
+    def largest_first(faces: Iterable[str], seated: Sequence[str]) -> list[str]:
+        weights = {face: rois[face].area * (_CLEARLY_LARGER if face in seated else 1.0) for face in faces}
+        return sorted(weights, key=weights.__getitem__, reverse=True)
+
+    chosen = largest_first(rois, before[:1])[:1]
+    others = largest_first((face for face in rois if face not in chosen), before)
+    return (chosen + others)[:most]

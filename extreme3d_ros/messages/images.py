@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,12 +21,16 @@ _LONGEST_NAME = 40
 
 def image_to_bgr(message: Image) -> np.ndarray:
     """A camera's image as (H, W, 3) uint8 BGR. Raises InputError where the message cannot be one."""
-    encoding = _CAMERA_ENCODINGS.get(message.encoding)
-    if encoding is None:
+    if message.encoding not in _CAMERA_ENCODINGS:
         known = ", ".join(_CAMERA_ENCODINGS)
         name = _quoted(message.encoding)
         raise InputError(f"image encoding {name} is not supported; have the camera send one of {known}")
-    return encoding.to_bgr(_of_camera(_pixels(message, encoding.dtype, encoding.channels)))
+    dtype, channels, to_bgr = _CAMERA_ENCODINGS[message.encoding]
+    pixels = _of_camera(_pixels(message, dtype, channels))
+    if channels == 2 and message.width % 2:
+        width = message.width
+        raise InputError(f"a YUV 4:2:2 image must be of even width, this one is of {width}; use another encoding")
+    return pixels if to_bgr is None else cv2.cvtColor(pixels, to_bgr)
 
 
 def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
@@ -42,8 +44,6 @@ def compressed_to_bgr(message: CompressedImage) -> np.ndarray:
     except InputError as error:
         about = f"compressed image of format {_quoted(message.format)} and {len(message.data)} bytes"
         raise InputError(f"{about}: {error}") from error
-    if image.dtype == np.uint16:
-        image = _to_8_bits(image)
     return cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if "compressed rgb" in message.format else image
 
 
@@ -65,12 +65,12 @@ def image_to_layer(message: Image, encoding: str) -> np.ndarray:
     if message.encoding != encoding:
         raise InputError(f"image encoding is {_quoted(message.encoding)} where {encoding!r} is needed")
     dtype, ndim = next(key for key, value in _LAYER_ENCODINGS.items() if value == encoding)
-    return _pixels(message, np.dtype(dtype), 3 if ndim == 3 else 1)
+    return _pixels(message, dtype, 3 if ndim == 3 else 1)
 
 
-def _pixels(message: Image, dtype: np.dtype, channels: int) -> np.ndarray:
+def _pixels(message: Image, kind: type[np.generic], channels: int) -> np.ndarray:
     """The message's pixels without row padding: (H, W) or (H, W, channels), of the machine's own byte order."""
-    height, width, step = message.height, message.width, message.step
+    height, width, step, dtype = message.height, message.width, message.step, np.dtype(kind)
     row = width * channels * dtype.itemsize
     if not height or not width:
         raise InputError(f"image is empty: {width} x {height} pixels; check the camera's settings")
@@ -90,11 +90,11 @@ def _pixels(message: Image, dtype: np.dtype, channels: int) -> np.ndarray:
 
 
 def _of_camera(pixels: np.ndarray) -> np.ndarray:
-    """The pixels (H, W, ..) of an image that can be worked on."""
+    """The pixels (H, W, ..) of an image that can be worked on, of 8 bits."""
     height, width = pixels.shape[:2]
     if max(height, width) > LONGEST_SIDE:
         raise InputError(f"image is {width} x {height} pixels; at most {LONGEST_SIDE} a side can be worked on")
-    return pixels
+    return _to_8_bits(pixels) if pixels.dtype == np.uint16 else pixels
 
 
 def _quoted(text: str) -> str:
@@ -111,50 +111,28 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
     return (pixels >> (bits + bits % 2 - 8)).astype(np.uint8)
 
 
-def _yuv(code: int) -> Callable[[np.ndarray], np.ndarray]:
-    def to_bgr(pixels: np.ndarray) -> np.ndarray:
-        if pixels.shape[1] % 2:
-            width = pixels.shape[1]
-            raise InputError(f"a YUV 4:2:2 image must be of even width, this one is of {width}; use another encoding")
-        return cv2.cvtColor(pixels, code)
-
-    return to_bgr
-
-
-def _by(code: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda pixels: cv2.cvtColor(pixels, code)
-
-
-@dataclass(frozen=True)
-class _Encoding:
-    dtype: np.dtype
-    channels: int
-    to_bgr: Callable[[np.ndarray], np.ndarray]
-
-
-_U8, _U16 = np.dtype(np.uint8), np.dtype(np.uint16)
-_BGR = _Encoding(_U8, 3, lambda pixels: pixels)
-_BGRA = _Encoding(_U8, 4, _by(cv2.COLOR_BGRA2BGR))
-_GREY = _Encoding(_U8, 1, _by(cv2.COLOR_GRAY2BGR))
-_GREY16 = _Encoding(_U16, 1, lambda pixels: cv2.cvtColor(_to_8_bits(pixels), cv2.COLOR_GRAY2BGR))
-_UYVY = _Encoding(_U8, 2, _yuv(cv2.COLOR_YUV2BGR_UYVY))
-_YUYV = _Encoding(_U8, 2, _yuv(cv2.COLOR_YUV2BGR_YUYV))
-
-_CAMERA_ENCODINGS = {
-    "bgr8": _BGR,
-    "rgb8": _Encoding(_U8, 3, _by(cv2.COLOR_RGB2BGR)),
-    "mono8": _GREY,
-    "8UC1": _GREY,
-    "8UC3": _BGR,
-    "bgra8": _BGRA,
-    "rgba8": _Encoding(_U8, 4, _by(cv2.COLOR_RGBA2BGR)),
-    "8UC4": _BGRA,
-    "yuv422": _UYVY,
-    "uyvy": _UYVY,
-    "yuv422_yuy2": _YUYV,
-    "yuyv": _YUYV,
-    "mono16": _GREY16,
-    "16UC1": _GREY16,
+#: cv_bridge would read them alike, but refuse 8UC1, 8UC3, 8UC4 and 16UC1, and leave 10 or 12 bits of 16 almost black.
+#: The type of a number, how many a pixel has (2: YUV 4:2:2), and OpenCV's code for what makes BGR of them.
+_CAMERA_ENCODINGS: dict[str, tuple[type[np.generic], int, int | None]] = {
+    "bgr8": (np.uint8, 3, None),
+    "rgb8": (np.uint8, 3, cv2.COLOR_RGB2BGR),
+    "mono8": (np.uint8, 1, cv2.COLOR_GRAY2BGR),
+    "8UC1": (np.uint8, 1, cv2.COLOR_GRAY2BGR),
+    "8UC3": (np.uint8, 3, None),
+    "bgra8": (np.uint8, 4, cv2.COLOR_BGRA2BGR),
+    "rgba8": (np.uint8, 4, cv2.COLOR_RGBA2BGR),
+    "8UC4": (np.uint8, 4, cv2.COLOR_BGRA2BGR),
+    "yuv422": (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY),
+    "uyvy": (np.uint8, 2, cv2.COLOR_YUV2BGR_UYVY),
+    "yuv422_yuy2": (np.uint8, 2, cv2.COLOR_YUV2BGR_YUYV),
+    "yuyv": (np.uint8, 2, cv2.COLOR_YUV2BGR_YUYV),
+    "mono16": (np.uint16, 1, cv2.COLOR_GRAY2BGR),
+    "16UC1": (np.uint16, 1, cv2.COLOR_GRAY2BGR),
 }
 
-_LAYER_ENCODINGS = {(np.uint8, 3): "bgr8", (np.uint8, 2): "mono8", (np.float32, 2): "32FC1"}
+#: By the type of a number and the array's dimensions.
+_LAYER_ENCODINGS: dict[tuple[type[np.generic], int], str] = {
+    (np.uint8, 3): "bgr8",
+    (np.uint8, 2): "mono8",
+    (np.float32, 2): "32FC1",
+}

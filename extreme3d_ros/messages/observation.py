@@ -29,6 +29,12 @@ TOPICS = {
     "pose": PoseStamped,
 }
 
+#: Those that completion needs: what the mask says, the occlusion does.
+NEEDED = {topic: kind for topic, kind in TOPICS.items() if topic != "mask"}
+
+#: Metres: what no bump is higher than, and no head longer.
+_HIGHEST_BUMP, _LONGEST_HEAD = 0.1, 1.0
+
 
 @dataclass(frozen=True)
 class Received:
@@ -56,7 +62,8 @@ def observation_to_messages(seen: Observation, header: Header) -> dict[str, Call
 
 
 def messages_to_observation(messages: Mapping[str, Any], face: str = "") -> Received:
-    """The observation in one message of each of TOPICS, of the face of that id. Raises InputError where they make none.
+    """The observation in one message of each of NEEDED, of the face of that id. Raises InputError where they make none
+    that is sound.
 
     The camera's own image isn't among them, so the crop's place in it is unknown: crop_to_image is the identity.
     """
@@ -64,15 +71,33 @@ def messages_to_observation(messages: Mapping[str, Any], face: str = "") -> Rece
     if calibration is None:
         raise InputError("crop/camera_info has no intrinsics")
     image = image_to_layer(messages["crop/image"], "bgr8")
+    crop = Crop(image, calibration.camera, np.eye(3))
     layers = Layers(
         bump=image_to_layer(messages["bump_map"], "32FC1"),
-        mask=image_to_layer(messages["mask"], "mono8"),
         occlusion=image_to_layer(messages["occlusion"], "mono8"),
     )
-    for name, layer in {"crop/image": image, **vars(layers)}.items():
-        if layer.shape[:2] != (CROP_SIZE, CROP_SIZE):
-            raise InputError(f"{name} is {layer.shape[1]} x {layer.shape[0]} pixels, not {CROP_SIZE} x {CROP_SIZE}")
-    R, t = from_pose(messages["pose"].pose)
-    foundation = Foundation(cloud_to_vertices(messages["foundation"]), R, t)
-    crop = Crop(image, calibration.camera, np.eye(3))
-    return Received(messages["crop/image"].header, crop, foundation, layers, face)
+    foundation = Foundation(cloud_to_vertices(messages["foundation"]), *from_pose(messages["pose"].pose))
+    received = Received(messages["crop/image"].header, crop, foundation, layers, face)
+    check_sound(received)
+    return received
+
+
+def check_sound(received: Received) -> None:
+    """Raises InputError, naming the topic, where sizes are not the crop's, or numbers not finite or no head's:
+    completion would make a mesh of them that nobody can show, or take minutes."""
+    crop, layers, vertices, t = received.crop, received.layers, received.foundation.vertices, received.foundation.t
+    camera = crop.camera
+    sizes = {"crop/camera_info": (camera.height, camera.width), "crop/image": crop.image.shape[:2]}
+    sizes |= {"bump_map": layers.bump.shape, "occlusion": layers.occlusion.shape}
+    for topic, (height, width) in sizes.items():
+        if (height, width) != (CROP_SIZE, CROP_SIZE):
+            size = f"{width} x {height} pixels, not {CROP_SIZE} x {CROP_SIZE}"
+            raise InputError(f"{topic} is of {size}; check who publishes it")
+    if not np.abs(layers.bump).max() <= _HIGHEST_BUMP:
+        raise InputError("bump_map is not in metres, or not finite; check who publishes it")
+    if not (len(vertices) and np.isfinite(vertices).all() and vertices[:, 2].min() > 0):
+        raise InputError("foundation has vertices that are not finite, or behind the camera; check who publishes it")
+    if not np.ptp(vertices, axis=0).max() <= _LONGEST_HEAD:
+        raise InputError("foundation is larger than a head; its unit is the metre; check who publishes it")
+    if not (t[2] > 0 and np.linalg.norm(t - vertices.mean(0)) <= _LONGEST_HEAD):
+        raise InputError("pose is not where the foundation is; check who publishes it")

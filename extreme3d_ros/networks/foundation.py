@@ -10,9 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from extreme3d_ros.networks.resnet import ResNet, light, resnet101
+from extreme3d_ros.networks.resnet import LIGHT, ResNet
 
-BACKBONES = {"light": light, "resnet101": resnet101}
 POINTS = 468
 #: Principal directions of the points' residuals that the network looks at.
 _DIRECTIONS = 128
@@ -20,11 +19,11 @@ _POINT_FEATURES, _HIDDEN = 256, 512
 
 
 class FoundationNetwork(nn.Module):
-    """backbone: of BACKBONES; coefficients: how many the face model has, shape and expression together."""
+    """coefficients: how many the face model has, shape and expression together."""
 
-    def __init__(self, backbone: str, coefficients: int):
+    def __init__(self, coefficients: int):
         super().__init__()
-        self.backbone: ResNet = BACKBONES[backbone]()
+        self.backbone = ResNet(*LIGHT)
         self.usual = nn.Linear(2 * POINTS, _DIRECTIONS).requires_grad_(False)
         self.points = nn.Sequential(
             nn.Linear(_DIRECTIONS + 9, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, _POINT_FEATURES), nn.ReLU()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -53,8 +55,8 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
-class Trunk(nn.Module):
-    """The layers of a residual network up to its features."""
+class ResNet(nn.Module):
+    """A residual network up to its features."""
 
     def __init__(self, block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, ...], width: int = 64):
         super().__init__()
@@ -73,7 +75,7 @@ class Trunk(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def pooled(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:  # of those that go on from the features another answer
         """Images (N, 3, H, W) to features (N, `features`), averaged over the last map."""
         x = torch.relu(self.bn1(self.conv1(x)))
         x = nn.functional.max_pool2d(x, 3, 2, 1)
@@ -82,22 +84,6 @@ class Trunk(nn.Module):
         return x.mean((2, 3))
 
 
-class ResNet(Trunk):
-    """Gives the features themselves."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `pooled`."""
-        return self.pooled(x)
-
-
 #: Block, blocks of each stage and width. 18 layers of half the width, for a CPU; and the paper's (Sec. 3.1).
 LIGHT = (BasicBlock, (2, 2, 2, 2), 32)
 RESNET101 = (Bottleneck, (3, 4, 23, 3), 64)
-
-
-def light() -> ResNet:
-    return ResNet(*LIGHT)
-
-
-def resnet101() -> ResNet:
-    return ResNet(*RESNET101)

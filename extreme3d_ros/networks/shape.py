@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from extreme3d_ros.networks.resnet import BasicBlock, Bottleneck, Trunk
+from extreme3d_ros.networks.resnet import BasicBlock, Bottleneck, ResNet
 
 #: Side of the input, pixels.
 SIZE = 224
@@ -16,7 +16,7 @@ SIZE = 224
 SHAPES, TEXTURES = 99, 99
 
 
-class CoefficientNetwork(Trunk):
+class CoefficientNetwork(ResNet):
     """Crops to coefficients. Names of parameters are torchvision's; the mean image is no part of the state dict."""
 
     mean: Tensor
@@ -37,7 +37,7 @@ class CoefficientNetwork(Trunk):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, 224, 224) BGR 0..255 to (N, count) of each kind, in standard deviations."""
-        return torch.split(self.fc(self.pooled(x - self.mean)), list(self.counts), 1)
+        return torch.split(self.fc(super().forward(x - self.mean)), list(self.counts), 1)
 
 
 class IdentityNetwork(CoefficientNetwork):

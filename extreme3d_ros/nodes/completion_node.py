@@ -1,14 +1,8 @@
 """completion_node: hole filling, soft symmetry and the finished mesh, of each face's newest observation.
 
-Subscribed: the topics of `messages.observation.TOPICS`, brought together by equal stamps, and `face_id`; only while
-someone wants what is made of them, so that face_node too can rest. Where face_node publishes several faces below their
-ids, those are taken, and take turns; else the base topics, of the one face.
-Published: `mesh` (visualization_msgs/Marker, transient local), a Marker for each face, deleted when no observation of
-it came for `lost_after`; `bump_map_filled` (sensor_msgs/Image 32FC1) of the chosen face; both below each face's id too,
-`faces/<id>/`, or with parameter ros4hri `/humans/faces/<id>/`; `/diagnostics`.
-Services: `save_ply` (std_srvs/Trigger) writes the chosen face's newest finished mesh, camera frame, and answers with
-its path; where nobody watches, that of the next observation.
-Parameters: see parameters.COMPLETION_NODE, or `ros2 param describe`.
+Where face_node publishes several faces below their ids, those are taken, and take turns; else the base topics, of the
+one face; only while someone wants what is made of them, so that face_node too can rest. Topics, service and parameters:
+the README's "Nodes and topics".
 """
 
 from __future__ import annotations
@@ -28,7 +22,6 @@ from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.face_stream import FaceStream, FaceStreams, Finished
 from extreme3d_ros.nodes.humans import below_ids
-from extreme3d_ros.nodes.latency import lateness
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode
 from extreme3d_ros.nodes.mesh_outlets import MeshOutlets
 from extreme3d_ros.nodes.mesh_saving import MeshSaving
@@ -37,7 +30,6 @@ from extreme3d_ros.nodes.running import run
 from extreme3d_ros.nodes.topic_inlet import TopicInlet
 from extreme3d_ros.nodes.worker import NewestWorker
 from extreme3d_ros.profiles import face_model_of
-from extreme3d_ros.records import Completed, Layers
 
 if TYPE_CHECKING:
     from extreme3d_ros.pipeline import Completion
@@ -46,9 +38,6 @@ ENGINE = "soft symmetry, cpu"
 
 #: Seconds between two looks at who subscribes, which faces there are, and which are lost.
 _LOOK_PERIOD = 0.1
-
-#: Share of a face's visible side from which it is worth a line that nothing fills what is hidden; seconds between two.
-_MUCH_HIDDEN, _HOLES_TOLD_EVERY = 1 / 3, 10.0
 
 
 def make_completion(profile: str, model_path: str, references: str, zipped: bool = False) -> tuple[Completion, int]:
@@ -132,7 +121,7 @@ class CompletionNode(ManagedNode[_Loaded]):
             return DiagnosticStatus.OK, "idle: nobody subscribes", values
         if trouble := self._saving.trouble:
             return DiagnosticStatus.WARN, f"meshes are not saved: {trouble}", values
-        if slow := lateness(self.statistics, self.settings["max_latency"]):
+        if slow := self.statistics.lateness(self.settings["max_latency"]):
             return DiagnosticStatus.WARN, slow, values
         return DiagnosticStatus.OK, "no face" if all(map(self._lost, streams)) else "working", values
 
@@ -206,7 +195,6 @@ class CompletionNode(ManagedNode[_Loaded]):
         stream.meet(received.id)
         person = stream.person if self.settings["remember_person"] else None
         completed = loaded.completion(received.crop, received.foundation, received.layers, person)
-        self._tell_of_holes(received.layers, completed)
         stream.finished, stream.current = Finished(received.header, completed, stream.face), True
         if self._is_chosen(stream):
             self._finished = stream.finished
@@ -217,11 +205,6 @@ class CompletionNode(ManagedNode[_Loaded]):
         outlets.publish_bump(stream, finished, self._is_chosen(stream))
         if not self._lost(stream):
             outlets.show(stream, finished, self.settings["coloring"])
-
-    def _tell_of_holes(self, layers: Layers, completed: Completed) -> None:
-        if completed.filled_from.get("none") == 1 and layers.occluded_fraction > _MUCH_HIDDEN:
-            hidden = f"{layers.occluded_fraction:.0%} of the face is hidden, and nothing to fill it from was found"
-            self.get_logger().info(hidden, throttle_duration_sec=_HOLES_TOLD_EVERY)
 
     def _is_chosen(self, stream: FaceStream) -> bool:
         return stream is self._streams.of(self._inlet.chosen)
@@ -268,7 +251,7 @@ def _shares(sources: Mapping[str, float]) -> str:
 
 def main(args: list[str] | None = None) -> int:
     """The executable."""
-    return run(CompletionNode, args)
+    return run(lambda: [CompletionNode()], args)
 
 
 if __name__ == "__main__":

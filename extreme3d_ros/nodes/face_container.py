@@ -15,7 +15,7 @@ from rclpy.node import Node
 from extreme3d_ros.messages.observation import Received
 from extreme3d_ros.nodes.completion_node import CompletionNode
 from extreme3d_ros.nodes.face_node import FaceNode
-from extreme3d_ros.nodes.running import run_together
+from extreme3d_ros.nodes.running import run
 from extreme3d_ros.nodes.topic_inlet import Take
 
 
@@ -72,7 +72,7 @@ def make_nodes() -> Iterator[Node]:
 
 def main(args: list[str] | None = None) -> int:
     """The executable."""
-    return run_together(make_nodes, args)
+    return run(make_nodes, args)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
 from extreme3d_ros.messages.transform import TFMessage, face_transform
-from extreme3d_ros.nodes.settings import Setting
 from extreme3d_ros.records import Observation
-
-TF_FRAME = Setting(
-    "tf_frame",
-    "face",
-    "frame of the head on /tf, at the sellion, x forward, y to the person's left, z up; empty: none. Listeners of /tf "
-    "alone keep no frame computed, subscribe to `pose` too",
-    live=True,
-)
 
 #: tf2's own.
 _QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)

@@ -1,15 +1,7 @@
 """face_node: the fast path on every frame; observations out.
 
-Subscribed: `image_raw` (sensor_msgs/Image), or `image_raw/compressed` (sensor_msgs/CompressedImage) with parameter
-image_transport = compressed; `camera_info` (sensor_msgs/CameraInfo), optional.
-Published: the topics of `messages.observation.TOPICS`, and `state` (extreme3d_ros/FaceState) where it is built, of the
-chosen face; all with the frame's stamp and frame_id; `face_id` (std_msgs/String, transient local), whose face that is,
-"" while nobody is there; the frame `tf_frame` on `/tf` where tf2_msgs is installed; `/diagnostics`.
-With max_faces above 1 each face at work has the same topics below `faces/<id>/`, as long as it is in view or may come
-back. With parameter ros4hri (REP-155): subscribes to `/humans/faces/tracked` and each `/humans/faces/<id>/roi`; the
-faces' topics then lie below `/humans/faces/<id>/`.
-Services: `enable` (std_srvs/SetBool) pauses and resumes.
-Parameters: see parameters.FACE_NODE, or `ros2 param describe`.
+With max_faces above 1 each face at work has topics of its own, as long as it is in view or may come back. Topics,
+service and parameters: the README's "Nodes and topics".
 """
 
 from __future__ import annotations
@@ -32,7 +24,6 @@ from extreme3d_ros.nodes.face_outlets import FaceOutlets
 from extreme3d_ros.nodes.following import Following
 from extreme3d_ros.nodes.frame_clock import FrameClock
 from extreme3d_ros.nodes.image_inlet import PATIENCE, ImageInlet
-from extreme3d_ros.nodes.latency import lateness
 from extreme3d_ros.nodes.managed import STEADY, ManagedNode
 from extreme3d_ros.nodes.parameters import FACE_NODE as SETTINGS
 from extreme3d_ros.nodes.running import run
@@ -152,7 +143,7 @@ class FaceNode(ManagedNode[_Loaded]):
             return DiagnosticStatus.WARN, trouble, values
         if not self._watched():
             return DiagnosticStatus.OK, "idle: nobody subscribes", values
-        if slow := lateness(self.statistics, self.settings["max_latency"]):
+        if slow := self.statistics.lateness(self.settings["max_latency"]):
             return DiagnosticStatus.WARN, slow, values
         return DiagnosticStatus.OK, "working", values
 
@@ -219,7 +210,7 @@ class FaceNode(ManagedNode[_Loaded]):
 
 def main(args: list[str] | None = None) -> int:
     """The executable."""
-    return run(FaceNode, args)
+    return run(lambda: [FaceNode()], args)
 
 
 if __name__ == "__main__":

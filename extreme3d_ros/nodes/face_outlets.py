@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 
 from rclpy.qos import QoSProfile
@@ -33,7 +33,7 @@ class FaceOutlets:
     @property
     def faces(self) -> Collection[str]:
         """The ids of the faces that have topics of their own."""
-        return self._below.faces
+        return self._below.faces.keys()
 
     @property
     def tf_state(self) -> str:
@@ -46,20 +46,19 @@ class FaceOutlets:
 
     def watched(self) -> bool:
         """Whether someone subscribes to any of the topics."""
-        return self._base.watched() or self._below.watched()
+        return any(topics.watched() for topics in (self._base, *self._below.faces.values()))
 
     def watched_for(self, face: str, chosen: bool) -> bool:
         """Whether someone subscribes to a topic that shows the face of an id. chosen: whether the base topics do."""
-        return (chosen and self._base.watched()) or self._below.watched(face)
+        return any(topics.watched() for topics in self._showing(face, chosen))
 
     def publish(self, seen: Observation, header: Header, chosen: bool) -> None:
         """Publishes an observation where someone subscribes. chosen: whether it is the chosen face's."""
         makers = observation_to_messages(seen, header) | {"state": lambda: observation_to_state(seen, header)}
         for topic, make in makers.items():
             once = cache(make)
-            if chosen:
-                self._base.publish(topic, once)
-            self._below.publish(seen.id, topic, once)
+            for topics in self._showing(seen.id, chosen):
+                topics.publish(topic, once)
         if chosen:
             self._frame.send(self._settings["tf_frame"], seen, header)
 
@@ -68,3 +67,6 @@ class FaceOutlets:
         self._below.close()
         self._base.close()
         self._frame.close()
+
+    def _showing(self, face: str, chosen: bool) -> Iterable[FaceTopics]:
+        return filter(None, (self._base if chosen else None, self._below.faces.get(face)))

@@ -58,36 +58,20 @@ class FaceTopics:
 
 
 class TopicsOfFaces:
-    """The same topics below the id of each of several faces: `<where>/<id>/<topic>`."""
+    """The same topics below the id of each of several faces: `<where>/<id>/<topic>`. faces: by their ids."""
 
     def __init__(self, node: LifecycleNode, kinds: Kinds, where: str):
         self._node, self._kinds, self._where = node, kinds, where
-        self._faces: dict[str, FaceTopics] = {}  # replaced as a whole: other threads read it
+        self.faces: Mapping[str, FaceTopics] = {}  # replaced as a whole: other threads read it
         self._wanted: frozenset[str] = frozenset()
         # Publishers are the executor's: it may be waiting for their events.
         self._changed = node.create_guard_condition(self._follow)
-
-    @property
-    def faces(self) -> Collection[str]:
-        """The ids that have topics."""
-        return self._faces.keys()
 
     def follow(self, faces: Collection[str]) -> None:
         """Has the executor make and end topics, so that there are those of these ids. From any thread."""
         if (wanted := frozenset(faces)) != self._wanted:
             self._wanted = wanted
             self._changed.trigger()
-
-    def watched(self, face: str = "") -> bool:
-        """Whether someone subscribes to a topic of a face; none named: of any."""
-        faces = self._faces
-        chosen = [faces[face]] if face in faces else [] if face else list(faces.values())
-        return any(topics.watched() for topics in chosen)
-
-    def publish(self, face: str, topic: str, make: Callable[[], object]) -> None:
-        """Publishes what `make` makes, if someone subscribes."""
-        if topics := self._faces.get(face):
-            topics.publish(topic, make)
 
     def close(self) -> None:
         """Ends them all; for the executor."""
@@ -96,8 +80,8 @@ class TopicsOfFaces:
         self._node.destroy_guard_condition(self._changed)
 
     def _follow(self) -> None:
-        wanted, before = self._wanted, self._faces
+        wanted, before = self._wanted, self.faces
         new = {face: FaceTopics(self._node, self._kinds, f"{self._where}/{face}") for face in wanted - before.keys()}
-        self._faces = {face: topics for face, topics in before.items() if face in wanted} | new
+        self.faces = {face: topics for face, topics in before.items() if face in wanted} | new
         for face in before.keys() - wanted:
             before[face].close()

@@ -14,14 +14,6 @@ from extreme3d_ros.errors import InputError
 from extreme3d_ros.messages.humans import FACES, IdsList, Roi, RoiMessage, at_work, check_id, message_to_roi
 from extreme3d_ros.nodes.managed import ManagedNode
 from extreme3d_ros.nodes.qos import NEWEST
-from extreme3d_ros.nodes.settings import Setting
-
-ROS4HRI = Setting(
-    "ros4hri",
-    False,
-    f"work on the largest of the faces tracked on {FACES}/tracked (REP-155) instead of searching for faces; publish "
-    f"below {FACES}/<id>/ too; face_node needs hri_msgs for it; the same in both nodes",
-)
 
 #: Seconds for which a region tells where the face is.
 _ROI_LIFE = 0.5

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from functools import partial
 from itertools import cycle, repeat
 
-import cv2
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -46,8 +44,10 @@ SETTINGS = [
         live=True,
     ),
     Setting("frame_id", "camera", "frame of the images; REP-103 optical"),
-    Setting("width", 0, "images are resized to this width; 0: as they are", limits=(0, 10_000)),
 ]
+
+#: Images a second, unless it is said.
+_STILLS = 15.0
 
 # Reliable, which serves subscribers of both kinds.
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -59,7 +59,7 @@ class ImageSource(Node):
     def __init__(self):
         super().__init__("image_source")
         self._settings = settings = Settings(self, SETTINGS)
-        self._images = images(settings["source"], settings["width"])
+        self._images, self._own_rate = images(settings["source"])
         self._image = next(self._images)
         self._frame_id = settings["frame_id"]
         self._sent = None
@@ -73,7 +73,7 @@ class ImageSource(Node):
 
     @property
     def _rate(self) -> float:
-        return self._settings["rate"] or self._images.rate
+        return self._settings["rate"] or self._own_rate
 
     def _send(self) -> None:
         period = round(1e9 / self._rate)
@@ -91,30 +91,22 @@ class ImageSource(Node):
         self._image = next(self._images)
 
 
-class Images(Iterator[np.ndarray]):
-    """Endless BGR images, the same array again and again where it is a still; rate: how many a second."""
+def images(source: str) -> tuple[Iterator[np.ndarray], float]:
+    """Endless BGR images of a source, the same array again and again where it is a still; and how many a second.
 
-    def __init__(self, frames: Iterator[np.ndarray], rate: float = 15.0):
-        self._frames, self.rate = frames, rate
-
-    def __next__(self) -> np.ndarray:
-        return next(self._frames)
-
-
-def images(source: str, width: int = 0) -> Images:
-    """Those of a source. Raises InputError where it can't be read."""
-    sized = partial(_resized, width=width)
+    Raises InputError where it can't be read.
+    """
     if source == "astronaut":
-        return Images(repeat(sized(demo_image())))
+        return repeat(demo_image()), _STILLS
     if source.isdecimal():
         camera = Webcam(int(source))
-        return Images(map(sized, camera), camera.rate)
+        return iter(camera), camera.rate
     if os.path.isdir(source):  # pathlib's own raises where a name is too long
-        return Images(sized(read_image(file)) for file in cycle(files_of(source)))
+        return map(read_image, cycle(files_of(source))), _STILLS
     if is_video(source):
         video = Video(source)
-        return Images(map(sized, _over_and_over(video)), video.rate)
-    return Images(repeat(sized(read_image(source))))
+        return _over_and_over(video), video.rate
+    return repeat(read_image(source)), _STILLS
 
 
 def _over_and_over(video: Video) -> Iterator[np.ndarray]:
@@ -126,16 +118,9 @@ def _over_and_over(video: Video) -> Iterator[np.ndarray]:
             raise InputError(f"{video.path} gives no images")
 
 
-def _resized(image: np.ndarray, width: int) -> np.ndarray:
-    if not width or width == image.shape[1]:
-        return image
-    height = max(1, round(image.shape[0] * width / image.shape[1]))
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-
-
 def main(args: list[str] | None = None) -> int:
     """The executable. Exit status 2 where the source can't be read."""
-    return run(ImageSource, args)
+    return run(lambda: [ImageSource()], args)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from extreme3d_ros.calibration import Calibration
-from extreme3d_ros.camera import Camera
+from extreme3d_ros.errors import InputError
+from extreme3d_ros.input.frames import frame_of
 from extreme3d_ros.records import Frame
+
+_ASSUMED = "focal length assumed, distances are rough"
 
 
 class Lens:
@@ -25,15 +28,10 @@ class Lens:
 
     def __call__(self, image: np.ndarray) -> Frame:
         calibration = self._calibration  # another thread may replace it
-        height, width = image.shape[:2]
-        assumed = "focal length assumed, distances are rough"
-        if calibration is None:
-            self.state = f"no calibration: {assumed}"
-            return Frame(image, Camera.assumed(width, height))
-        camera = calibration.camera
-        if (camera.width, camera.height) != (width, height):
-            size = f"{camera.width} x {camera.height} pixels, the image has {width} x {height}"
-            self.state = f"camera_info is for {size}: {assumed}"
-            return Frame(image, Camera.assumed(width, height))
-        self.state = "calibrated by camera_info"
-        return Frame(calibration.undistorted(image), camera)
+        try:
+            frame = frame_of(image, calibration)
+            self.state = "calibrated by camera_info" if calibration else f"no calibration: {_ASSUMED}"
+            return frame
+        except InputError as error:
+            self.state = f"camera_info is not used, {_ASSUMED}: {error}"
+            return frame_of(image)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from extreme3d_ros.messages.humans import FACES
 from extreme3d_ros.messages.marker import COLORINGS
-from extreme3d_ros.nodes.face_frame import TF_FRAME
-from extreme3d_ros.nodes.humans import ROS4HRI
-from extreme3d_ros.nodes.latency import MAX_LATENCY
 from extreme3d_ros.nodes.settings import Setting
 from extreme3d_ros.profiles import ABOUT, PROFILES
 
-_AUTOSTART = Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does")
-
-#: Both nodes need the same face model.
-_PROFILE = Setting(
-    "profile",
-    "default",
-    f"what the road runs with, the same in both nodes. {ABOUT}",
-    tuple(PROFILES),
-)
+_OF_BOTH = [
+    Setting("profile", "default", f"what the road runs with, the same in both nodes. {ABOUT}", tuple(PROFILES)),
+    Setting("face_model", "", "file of the face model, the same in both nodes; empty: the profile's"),
+    Setting(
+        "ros4hri",
+        False,
+        f"work on the largest of the faces tracked on {FACES}/tracked (REP-155) instead of searching for faces; "
+        f"publish below {FACES}/<id>/ too; face_node needs hri_msgs for it; the same in both nodes",
+    ),
+    Setting(
+        "max_latency",
+        0.5,
+        "seconds from a frame's arrival to the end of the work on it; the diagnostics warn while the 95th percentile "
+        "over the last hundred frames is above",
+        limits=(0.001, 3600),
+        live=True,
+    ),
+    Setting("autostart", True, "configure and activate at the start; else a lifecycle manager does"),
+]
 
 FACE_NODE = [
     Setting("image_transport", "raw", "how images come", ("raw", "compressed")),
@@ -46,12 +54,14 @@ FACE_NODE = [
         limits=(1, 8),
         live=True,
     ),
-    _PROFILE,
-    Setting("face_model", "", "file of the face model; empty: the profile's"),
-    TF_FRAME,
-    ROS4HRI,
-    MAX_LATENCY,
-    _AUTOSTART,
+    Setting(
+        "tf_frame",
+        "face",
+        "frame of the head on /tf, at the sellion, x forward, y to the person's left, z up; empty: none. Listeners of "
+        "/tf alone keep no frame computed, subscribe to `pose` too",
+        live=True,
+    ),
+    *_OF_BOTH,
 ]
 
 COMPLETION_NODE = [
@@ -84,9 +94,5 @@ COMPLETION_NODE = [
         "folder of a gallery to fill holes from, or 'none'; empty: ~/.local/share/extreme3d_ros/references if it is "
         "there and suits the face model, else the shipped one if that does",
     ),
-    _PROFILE,
-    Setting("face_model", "", "file of the face model, the same as face_node's; empty: the profile's"),
-    ROS4HRI,
-    MAX_LATENCY,
-    _AUTOSTART,
+    *_OF_BOTH,
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -13,18 +15,15 @@ from rclpy.node import Node
 
 from extreme3d_ros.errors import InputError
 from extreme3d_ros.nodes.managed import ManagedNode
-from extreme3d_ros.nodes.memory import keep_one_heap
 from extreme3d_ros.nodes.transport import make_room
 
-
-def run(make_node: Callable[[], Node], args: list[str] | None = None) -> int:
-    """Brings a node up, lets it work until Ctrl-C or SIGTERM, and takes it down. Returns the exit status."""
-    return run_together(lambda: [make_node()], args)
+_M_ARENA_MAX = -8  # malloc.h of the GNU C library
 
 
-def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | None = None) -> int:
-    """The same for several nodes in one process, whose callbacks take turns; the last one is taken down first."""
-    keep_one_heap()
+def run(make_nodes: Callable[[], Iterable[Node]], args: list[str] | None = None) -> int:
+    """Brings nodes up, lets them work until Ctrl-C or SIGTERM, their callbacks in turns, and takes them down, the last
+    one first. Returns the exit status."""
+    _keep_one_heap()
     make_room()
     try:
         _init(args)
@@ -33,6 +32,17 @@ def run_together(make_nodes: Callable[[], Iterable[Node]], args: list[str] | Non
         print(f"extreme3d: {error}", file=sys.stderr)
         return InputError.exit_status
     return 0
+
+
+def _keep_one_heap() -> None:
+    """Has the C library serve all threads from one heap; others than GNU's have one anyway.
+
+    By default each thread gets its own. A node's large arrays are made by one thread and freed by another, so that
+    there is room to spare in each. Python's lock lets threads allocate one after another as it is. Has an effect only
+    before threads are started.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _init(args: list[str] | None) -> None:

@@ -39,6 +39,13 @@ class Statistics:
             for stage, duration in stages_ms.items():
                 self._stages.setdefault(stage, deque(maxlen=self._latencies.maxlen)).append(duration)
 
+    def lateness(self, max_latency: float) -> str:
+        """A line where the latency's 95th percentile is above `max_latency` (seconds); else empty."""
+        p95 = self.values().get("latency_p95_ms", 0.0) * 1e-3
+        if p95 <= max_latency:
+            return ""
+        return f"slow: 95 % of frames take up to {p95:.2f} s, above max_latency ({max_latency:g} s)"
+
     def values(self) -> dict[str, float]:
         """Rate over the last 5 seconds, median and 95th percentile of the latency, median time of each stage."""
         with self._lock:

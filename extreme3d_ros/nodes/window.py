@@ -39,8 +39,7 @@ def window(image: np.ndarray, centre: np.ndarray, side: float) -> tuple[np.ndarr
 
 def moved(face: Face, offset: np.ndarray) -> Face:
     """A face with `offset` (2,) pixels added."""
-    x, y, w, h = face.bbox
-    return replace(face, bbox=(x + float(offset[0]), y + float(offset[1]), w, h), points=face.points + offset)
+    return replace(face, points=face.points + offset)
 
 
 def _inside(face: Face, low: np.ndarray, high: np.ndarray) -> bool:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from extreme3d_ros.camera import Camera
-from extreme3d_ros.geometry.normals import normalized, vertex_normals
+from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
 from extreme3d_ros.records import HIDDEN, TURNED_AWAY, VISIBLE, Crop, Foundation, Layers
 
@@ -51,8 +51,9 @@ def clay(
     behind: the picture (H, W, 3) before which it stands, or a grey.
     """
     raster = rasterize(vertices, faces, camera)
-    normals = normalized(raster.interpolate(faces, vertex_normals(vertices, faces)))
-    shade = np.clip(normals @ _LIGHTS.T, 0, None).sum(-1)
+    normals = raster.interpolate(faces, vertex_normals(vertices, faces))
+    length = np.sqrt(np.einsum("hwc,hwc->hw", normals, normals))
+    shade = np.clip(normals @ _LIGHTS.T, 0, None).sum(-1) / np.maximum(length, 1e-6)
     return _before(_CLAY * (0.08 + shade[..., None]), raster.covered, behind)
 
 

@@ -21,7 +21,7 @@ from numba import njit
 
 from extreme3d_ros.references.manifest import UNSEEN, Manifest, Part, unsound
 from extreme3d_ros.references.parts import mapped
-from extreme3d_ros.references.search import Match, best_matches
+from extreme3d_ros.references.search import Match, nearest
 
 #: Entries that are read at once where all are.
 _PIECE = 256
@@ -80,12 +80,21 @@ class Gallery:
     def alike(
         self, direction: np.ndarray, feature: np.ndarray, mirrored_feature: np.ndarray, k: int = 100, count: int = 1
     ) -> list[Match]:
-        """The `count` most alike of the k nearest in viewpoint, twins counted as entries; the most alike first.
+        """The `count` most alike of the k nearest in viewpoint, twins counted as entries; the most alike first, of
+        equals the one nearer in viewpoint.
 
         direction: (3,) unit, of `viewpoint.direction_of`; feature, mirrored_feature: (F,) of the face and of its mirror
         image, of the kind that `self.feature` names.
         """
-        return best_matches(self.directions, self._features_of, direction, feature, mirrored_feature, k, count)
+        if not len(self):
+            return []
+        index, mirrored = nearest(self.directions, direction, k)
+        # No twin's feature is stored: a twin is as like a face as the entry is like the face's mirror image.
+        sought = np.where(mirrored[:, None], mirrored_feature, feature)
+        # What is not finite comes from a broken file, and is like nothing.
+        similarity = np.nan_to_num(np.einsum("nf,nf->n", self._features_of(index), sought), nan=-1.0, posinf=-1.0)
+        best = np.argsort(-similarity, kind="stable")[:count]
+        return [Match(int(index[n]), bool(mirrored[n]), float(np.clip(similarity[n], -1, 1))) for n in best]
 
     def pieces(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """All entries, some at a time: the first one's index, skins (n, S, S), features (n, F), both float32."""

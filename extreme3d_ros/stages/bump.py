@@ -39,11 +39,6 @@ def encode(bump: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(bump / METRES_PER_LEVEL + ZERO_LEVEL), 0, 255).astype(np.uint8)
 
 
-def decode(encoded: np.ndarray) -> np.ndarray:
-    """The inverse of theta (Eq. 4): 8 bits (H, W) to metres, float32."""
-    return ((encoded.astype(np.float32) - ZERO_LEVEL) * METRES_PER_LEVEL).astype(np.float32)
-
-
 class ShapeFromShading:
     """Estimates the bump map from the shading of the visible skin."""
 

@@ -9,7 +9,7 @@ and its bump map becomes bump + (m' - b), laid on its pixels: what is finer than
 where the expression moves the surface, r the mean of x over the frames in memory: frames of another expression fade,
 but only where it moves the skin. The last factor forgets what has jumped. Hidden texels keep m, and W but for the
 expression.
-What was chosen by what: benchmarks/bump_over_time.py.
+Judged by benchmarks/bump_over_time.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from extreme3d_ros.geometry.box import box_of
 from extreme3d_ros.geometry.smoothing import rising
 from extreme3d_ros.records import VISIBLE, Crop, Foundation, Layers, Surface
 from extreme3d_ros.stages.layers import FADE
-from extreme3d_ros.stages.unwrapping import Unwrapping
+from extreme3d_ros.stages.unwrapping import SIZE, Unwrapping
 
 #: N: frames over which the mean runs; half a second of a camera at 30 frames a second.
 _FRAMES = 15.0
@@ -41,8 +41,8 @@ class BumpMemory:
         """unwrapping: may be shared by many memories."""
         self._unwrapping = unwrapping
         self._modes = unwrapping.model.expression_modes.reshape(len(unwrapping.model.expression_modes), -1)
-        size, vertices = unwrapping.size, len(unwrapping.model.mean)
-        self._skin, self._weight = np.zeros((2, size, size), np.float32)
+        vertices = len(unwrapping.model.mean)
+        self._skin, self._weight = np.zeros((2, SIZE, SIZE), np.float32)
         self._usual, self._frames = np.zeros((vertices, 3), np.float32), np.zeros(vertices, np.float32)
 
     def __call__(

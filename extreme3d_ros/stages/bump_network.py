@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.engines import Engine, EngineMaker, OnnxEngine
+from extreme3d_ros.engines import EngineMaker, OnnxEngine
 from extreme3d_ros.engines.trial import answers
 from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Crop, Surface
-from extreme3d_ros.stages.face_window import WindowMaker
+from extreme3d_ros.stages.face_window import SIZE, WindowMaker
 
 DEFAULT_NETWORK = Path(__file__).parent.parent / "data" / "bump.onnx"
 _OUTPUTS = ("mask", "bump", "occlusion")
@@ -22,28 +22,20 @@ class BumpNetwork:
 
     def __init__(self, model: FaceModel, path: Path = DEFAULT_NETWORK, engines: EngineMaker = OnnxEngine):
         """Raises ModelFileError where the file is missing, broken or another network."""
-        self._engine = engines(path)
-        size = _size(self._engine)
-        if not size:
+        self._engine, self._window = engines(path), WindowMaker(model)
+        square = (1, SIZE, SIZE)
+        inputs: dict[str, np.ndarray] = {
+            "window": np.zeros((*square, 3), np.uint8),
+            "normals": np.zeros((*square, 3), np.float32),
+            "place": np.zeros((*square, 2), np.float32),
+        }
+        if not answers(self._engine, inputs, dict.fromkeys(_OUTPUTS, square)):
             raise ModelFileError(f"{path} is no bump network of this package: make it with `python -m training.bump`")
-        self._window = WindowMaker(model, size)
 
     def __call__(self, crop: Crop, surface: Surface) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """On the crop's pixels, (512, 512) float32 each, 0 beyond the window: the chance of visible face skin; the
         bump in metres, positive towards the camera; the chance of an object before the face."""
         window, inputs = self._window(crop, surface)
         found = self._engine(**{name: value[None] for name, value in inputs.items()})
-        height, width = surface.facing.shape
-        mask, bump, hidden = (window.laid_back(found[name][0], height, width) for name in _OUTPUTS)
+        mask, bump, hidden = (window.laid_back(found[name][0]) for name in _OUTPUTS)
         return mask, bump, hidden
-
-
-def _size(engine: Engine) -> int:
-    """The side of the window that a bump network takes; 0 for any other network."""
-    size = (*dict(engine.shapes).get("window", ()), 0, 0)[1]
-    if not isinstance(size, int):
-        return 0
-    window = np.zeros((1, size, size, 3), np.uint8)
-    normals, place = window.astype(np.float32), np.zeros((1, size, size, 2), np.float32)
-    inputs: dict[str, np.ndarray] = {"window": window, "normals": normals, "place": place}
-    return size if answers(engine, inputs, dict.fromkeys(_OUTPUTS, (1, size, size))) else 0

@@ -75,7 +75,7 @@ class ShadingLayers:
             labels = self._segmenter(crop, surface)
         with timed(timings, "bump"):
             bump = self._shading(crop, surface, labels)
-        return Layers(bump, _mask(labels), labels)
+        return Layers(bump, labels)
 
 
 def labelled(mask: np.ndarray, hidden: np.ndarray, surface: Surface) -> np.ndarray:
@@ -116,7 +116,7 @@ def layered(bump: np.ndarray, labels: np.ndarray) -> Layers:
     visible, faded = labels == VISIBLE, np.zeros(labels.shape, np.float32)
     part = box_of(visible)
     faded[part] = bump[part] * smoothstep(rising(visible[part], FADE))
-    return Layers(faded, _mask(labels), labels)
+    return Layers(faded, labels)
 
 
 def _fine(shading, visible):
@@ -128,7 +128,3 @@ def _roomy(box: tuple[slice, slice]) -> tuple[slice, slice]:
     """The box grown to whole cells of smoothing, and one more: so means in it are those over the whole crop."""
     rows, columns = (slice(max(s.start // _CELL - 1, 0) * _CELL, (-(-s.stop // _CELL) + 1) * _CELL) for s in box)
     return rows, columns
-
-
-def _mask(labels):
-    return (labels == VISIBLE).astype(np.uint8) * 255

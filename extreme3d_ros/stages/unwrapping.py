@@ -34,17 +34,14 @@ _ONE = np.float32(1)
 
 
 class Unwrapping:
-    """From the crop's pixels to the texels and back.
+    """From the crop's pixels to the texels and back. model: whose texture space it is."""
 
-    model: whose texture space it is; size: texels along a side.
-    """
-
-    def __init__(self, model: FaceModel, size: int = SIZE):
-        self.model, self.size = model, size
+    def __init__(self, model: FaceModel):
+        self.model = model
         self._faces = np.ascontiguousarray(model.faces, np.int32)
         self._corners = np.ascontiguousarray(model.uv, np.float32)[self._faces]
         chart = np.column_stack([model.uv, np.ones(len(model.uv))])
-        camera = Camera(np.array([[size, 0, -0.5], [0, size, -0.5], [0, 0, 1.0]]), size, size)
+        camera = Camera(np.array([[SIZE, 0, -0.5], [0, SIZE, -0.5], [0, 0, 1.0]]), SIZE, SIZE)
         self._texels = rasterize(chart, self._faces, camera)
 
     def __call__(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from extreme3d_ros.errors import ModelFileError
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import Topology
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
@@ -32,10 +33,13 @@ class ZippedMesh:
     """Exchanges what the image sees of finished meshes for the pixels' own mesh."""
 
     def __init__(self, model: FaceModel, topology: Topology):
-        """topology: of the finished meshes. Raises ValueError where the model's uv isn't injective."""
+        """topology: of the finished meshes. Raises ModelFileError where the model's uv isn't injective."""
         self._faces = topology.faces
         self._uv = topology.from_foundation @ model.uv
-        self._zipper = Zipper(self._uv, topology.faces)
+        try:
+            self._zipper = Zipper(self._uv, topology.faces)
+        except ValueError as error:
+            raise ModelFileError(f"no zippered mesh of the face model {model.name}, by its uv: {error}") from error
         self._clear = _clear_of_folds(topology.from_foundation @ model.mean, topology)
 
     def __call__(
@@ -68,7 +72,6 @@ class ZippedMesh:
         return FaceMesh(
             vertices,
             zipped.faces,
-            vertex_normals(vertices, zipped.faces),
             zipped.carried(finished.colors, np.clip(np.rint(colors), 0, 255).astype(np.uint8)),
             zipped.carried(finished.seen, seen),
         )

@@ -11,28 +11,21 @@ import numpy as np
 
 from extreme3d_ros.face_model.topology import Topology
 from extreme3d_ros.geometry.depth_mesh import depth_mesh
-from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.sampling import bilinear
 from extreme3d_ros.records import HIDDEN, VISIBLE, Crop, FaceMesh, Layers, Surface
 from extreme3d_ros.stages.soft_symmetry import Detailed
 
 
 def finish(detailed: Detailed, topology: Topology, crop: Crop) -> FaceMesh:
-    """The mesh with normals, and with colours: the image's where seen, else the twin's, else the mean skin's."""
+    """The mesh with colours: the image's where seen, else the twin's, else the mean skin's."""
     skin = detailed.skin[:, None]
     own = bilinear(crop.image, detailed.pixels)
     seen = float(skin.sum())
     mean = (skin[:, 0] @ own / seen if seen > 0 else np.full(3, 160.0)).astype(np.float32)
     twin, twin_skin = own.take(topology.mirror, axis=0), skin.take(topology.mirror, axis=0)
     other = mean + twin_skin * (twin - mean)
-    colors = other + skin * (own - other)
-    return FaceMesh(
-        detailed.vertices,
-        topology.faces,
-        vertex_normals(detailed.vertices, topology.faces),
-        np.ascontiguousarray(np.rint(colors).astype(np.uint8)[:, ::-1]),
-        detailed.skin > 0,
-    )
+    colors = np.rint(other + skin * (own - other)).astype(np.uint8)
+    return FaceMesh(detailed.vertices, topology.faces, np.ascontiguousarray(colors[:, ::-1]), detailed.skin > 0)
 
 
 def visible_surface(crop: Crop, layers: Layers, surface: Surface) -> FaceMesh:
@@ -41,10 +34,5 @@ def visible_surface(crop: Crop, layers: Layers, surface: Surface) -> FaceMesh:
     detailed = surface.raster.depth - layers.bump
     vertices, faces, pixels = depth_mesh(detailed, side, crop.camera)
     x, y = pixels.T
-    return FaceMesh(
-        vertices,
-        faces,
-        vertex_normals(vertices, faces),
-        np.ascontiguousarray(crop.image[y, x][:, ::-1]),
-        layers.occlusion[y, x] == VISIBLE,
-    )
+    colors = np.ascontiguousarray(crop.image[y, x][:, ::-1])
+    return FaceMesh(vertices, faces, colors, layers.occlusion[y, x] == VISIBLE)

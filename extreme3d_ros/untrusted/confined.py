@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from extreme3d_ros.errors import one_line, reason
+from extreme3d_ros.untrusted.broken import Broken
 from extreme3d_ros.untrusted.npz import LARGEST, read_npz
 
 #: Wall time that the process may take, seconds: reading 200 MB takes about 1 s.
@@ -22,31 +23,24 @@ PATIENCE = 120.0
 _MEMORY, _SECONDS = 3 * LARGEST, 120
 
 
-class Unread(Exception):
-    """What the process could not do; the message says why in a few words."""
-
-
-def read_confined(module: str, *arguments: str, patience: float = PATIENCE) -> dict[str, np.ndarray]:
-    """The arrays that `python -m MODULE ARGUMENTS TARGET` leaves by `answer`. Raises Unread."""
+def read_confined(module: str, *arguments: str) -> dict[str, np.ndarray]:
+    """The arrays that `python -m MODULE ARGUMENTS TARGET` leaves by `answer`. Raises Broken."""
     with tempfile.TemporaryDirectory(prefix="extreme3d_") as folder:
         target = Path(folder) / "arrays.npz"
-        _run([sys.executable, "-m", module, *arguments, str(target)], patience)
+        _run([sys.executable, "-m", module, *arguments, str(target)])
         try:
             return read_npz(target)
         except (OSError, ValueError) as error:
-            raise Unread(f"its numbers did not come through: {reason(error)}") from None
+            raise Broken(f"its numbers did not come through: {reason(error)}") from None
 
 
-def answer(read: Callable[[], dict[str, np.ndarray]], target: str, refusals: type[Exception]) -> int:
-    """The process's own part: 0 with the arrays in an npz file, or 1 with the reason in a line on stderr.
-
-    refusals: the exceptions whose message is the reason.
-    """
+def answer(read: Callable[[], dict[str, np.ndarray]], target: str) -> int:
+    """The process's own part: 0 with the arrays in an npz file, or 1 with the reason in a line on stderr."""
     _confine()
     try:
         np.savez(target, **read())
     except Exception as error:  # a file made to do harm fails in ways that nobody can list
-        text = str(error) if isinstance(error, refusals) else f"broken: {type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, Broken) else f"broken: {type(error).__name__}: {error}"
         print(one_line(text), file=sys.stderr)
         return 1
     return 0
@@ -59,13 +53,13 @@ def _confine() -> None:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
 
 
-def _run(command: list[str], patience: float) -> None:
+def _run(command: list[str]) -> None:
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # each thread takes of the process's limited memory
     try:
         done = subprocess.run(
             command,
             env=environment,
-            timeout=patience,
+            timeout=PATIENCE,
             text=True,
             errors="replace",
             stdin=subprocess.DEVNULL,
@@ -73,8 +67,8 @@ def _run(command: list[str], patience: float) -> None:
             stderr=subprocess.PIPE,
         )
     except subprocess.TimeoutExpired:
-        raise Unread(f"reading it takes more than {patience:.0f} s") from None
+        raise Broken(f"reading it takes more than {PATIENCE:.0f} s") from None
     if done.returncode < 0:
-        raise Unread(f"its reader was ended by {signal.Signals(-done.returncode).name}")
+        raise Broken(f"its reader was ended by {signal.Signals(-done.returncode).name}")
     if done.returncode:
-        raise Unread((done.stderr.strip().splitlines() or ["its reader failed"])[-1])
+        raise Broken((done.stderr.strip().splitlines() or ["its reader failed"])[-1])

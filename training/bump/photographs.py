@@ -14,7 +14,7 @@ from extreme3d_ros.records import HIDDEN, VISIBLE, Observation
 from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.layers import ShadingLayers
 from training import kept_files
-from training.bump.renders import SIZE, Seen, row_of
+from training.bump.renders import Seen, row_of
 from training.bump.truth import Truth
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -23,7 +23,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg")
 def make(folder: Path, file: Path) -> int:
     """Writes samples of a folder's photographs as training/bump/renders.py keeps them; how many faces were found."""
     model = load_face_model()
-    fast, maker = FastPath(model, layers=ShadingLayers(model)), WindowMaker(model, SIZE)
+    fast, maker = FastPath(model, layers=ShadingLayers(model)), WindowMaker(model)
     images = (cv2.imread(str(path)) for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES)
     rows = [row for image in images if image is not None and (row := _row(fast, maker, image))]
     if rows:

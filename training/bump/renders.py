@@ -8,18 +8,16 @@ from functools import lru_cache
 import numpy as np
 
 from extreme3d_ros.camera import Camera
-from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.records import Crop, Foundation, Frame, Surface
 from extreme3d_ros.stages.crop import FaceCrop
 from extreme3d_ros.stages.face_window import WindowMaker
 from extreme3d_ros.stages.foundation import FoundationFit
 from extreme3d_ros.stages.surface import SurfaceRaster
 from training.bump.truth import Truth, truth_of
-from training.detected import UprightDetection
-from training.faces.generator import FaceGenerator, Wish
+from training.detected import DetectedHeads
+from training.faces.generator import Wish
 from training.faces.occluders import KINDS
 
-SIZE = 256
 #: Numbers that stand for 1 in the stored normals and places.
 NORMAL_UNIT, PLACE_UNIT = 127, 100
 #: Bits of the stored labels.
@@ -43,17 +41,16 @@ class Observer:
     """Renders, detects, fits and rasters."""
 
     def __init__(self):
-        self._generator, self._detection = FaceGenerator(), UprightDetection()
-        self.model: FaceModel = self._generator.heads.model
+        self._heads = DetectedHeads()
+        self.model = self._heads.model
         self._crop, self._fit, self._raster = FaceCrop(self.model), FoundationFit(self.model), SurfaceRaster(self.model)
 
     def __call__(self, seed: int, wish: Wish) -> Seen | None:
         """None where the face isn't found."""
-        made = self._generator(seed, wish)
-        truth = self.model.landmarks468.on(self.model.faces, made.vertices.astype(np.float64))
-        face = self._detection.head(made, truth, _STRAY)
-        if face is None:
+        found = self._heads(seed, wish, _STRAY)
+        if found is None:
             return None
+        made, _, face = found
         # Half of the users don't know their camera.
         frame = Frame(made.image, made.camera if seed % 2 else Camera.assumed(made.camera.width, made.camera.height))
         crop = self._crop(frame, face)
@@ -102,7 +99,7 @@ def row_of(seen: Seen, maker: WindowMaker) -> dict[str, np.ndarray]:
 @lru_cache(1)
 def _observer() -> tuple[Observer, WindowMaker]:
     observer = Observer()
-    return observer, WindowMaker(observer.model, SIZE)
+    return observer, WindowMaker(observer.model)
 
 
 def sample(seed: int) -> dict[str, np.ndarray] | None:

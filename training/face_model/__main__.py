@@ -14,9 +14,10 @@ from extreme3d_ros.face_model.model import DEFAULT_MODEL
 from training.face_model.build import build
 from training.face_model.evaluate import evaluate
 from training.face_model.ict import ICT_FOLDER, load_ict
-from training.face_model.landmarks import embed468, noise468, sightings
+from training.face_model.landmarks import embed468, noise468
 from training.face_model.regions import label
-from training.face_model.report import write_report
+from training.face_model.report import TEXT
+from training.face_model.sightings import sightings
 
 
 def main():
@@ -40,7 +41,7 @@ def main():
     model = replace(model, regions=label(model, made.topology))
     save_half(arguments.out, midline=made.topology.midline, signs=made.signs, model=model)
     figures = evaluate(made, arguments.out, inside)
-    write_report(arguments.out.with_suffix(".md"), figures)
+    arguments.out.with_suffix(".md").write_text(TEXT.format(figures=figures))
     print(figures)
     print(f"[{time.perf_counter() - start:5.0f} s] wrote {arguments.out}")
 

@@ -47,7 +47,7 @@ def build(ict: Ict) -> Build:
     samples -= mean
     shape = pca.principal_modes(samples, topology, SHAPE_MODES)
     del samples
-    activations = sample_activations(carried.names, SAMPLES, rng)
+    activations = sample_activations(ict.names, SAMPLES, rng)
     offsets = pca.expression_offsets(carried, topology, activations)
     expression = pca.principal_modes(offsets, topology, EXPRESSION_MODES)
     origin = sellion(mean, ict, topology)

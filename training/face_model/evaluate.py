@@ -23,7 +23,7 @@ def evaluate(build: Build, path: Path, inside: np.ndarray) -> str:
     target = model.mean + build.origin
     faces = pca.identities(build.carried, topology, HELD_OUT, rng)
     neutral = pca.align(faces, target, build.align_weights)
-    offsets = pca.expression_offsets(build.carried, topology, sample_activations(build.carried.names, HELD_OUT, rng))
+    offsets = pca.expression_offsets(build.carried, topology, sample_activations(build.ict.names, HELD_OUT, rng))
     skin = ~(topology.eye | topology.mouth)
     lines = [f"- {len(model.mean)} vertices ({topology.midline} on the midline), {len(model.faces)} triangles"]
     angles = np.degrees(corner_angles(model.mean.astype(np.float64), model.faces)).min(1)

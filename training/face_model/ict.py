@@ -44,6 +44,11 @@ class Ict:
         """(S, 3) triangles of the head's skin."""
         return self.triangles[(self.triangles < SKIN_VERTICES).all(1)]
 
+    @property
+    def lids(self) -> list[np.ndarray]:
+        """The edges of the two eyes' lids, loops of vertices."""
+        return [loop for loop in boundary_loops(self.skin_triangles) if len(loop) == 42]
+
     def part(self, first: int, end: int) -> np.ndarray:
         """Triangles (P, 3) whose corners all lie in the vertex range first .. end - 1."""
         return self.triangles[((self.triangles >= first) & (self.triangles < end)).all(1)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
 from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
@@ -11,14 +9,10 @@ from scipy.optimize import linear_sum_assignment
 
 from extreme3d_ros.face_model.model import Embedding
 from extreme3d_ros.geometry.normals import vertex_normals
-from extreme3d_ros.geometry.raster import Raster, rasterize
-from training.face_model.activations import sample_activations
 from training.face_model.build import Build
-from training.face_model.detector import Detector
 from training.face_model.embedding import at_uv, nearest, symmetric
 from training.face_model.ict import NOSTRIL_RADIUS, SKIN_VERTICES, nostril_distance
-from training.face_model.modes import expression_offsets
-from training.face_model.render import HeadPainter, View, sample_view
+from training.face_model.sightings import Sighting, under
 
 POINTS = 468
 #: Surface seen at a lower cosine than this says little about where a point lies.
@@ -35,44 +29,6 @@ FAR = 0.1
 TWIN_DISTANCE = 0.1
 #: A point this much (metres) behind the visible surface is hidden.
 SELF_HIDING = 10e-3
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A rendered head.
-
-    points: (468, 2) detected; placed: (V, 3) our surface in the camera's frame; rest: (468, 3) the points of ICT's
-    neutral head under the detected points, nan off the head; yaw: degrees.
-    """
-
-    points: np.ndarray
-    placed: np.ndarray
-    rest: np.ndarray
-    view: View
-    yaw: float
-
-    def raster(self, faces) -> Raster:
-        """Our surface as the picture sees it."""
-        return rasterize(self.placed, faces, self.view.camera)
-
-
-def sightings(build: Build, count: int, rng, *, yaw: float = 40.0, pitch: float = 20.0, mild: float = 0.5):
-    """Yield rendered and detected heads: varied identities, mild expressions, yaw and pitch up to the given degrees."""
-    ict, topology = build.ict, build.topology
-    painter, detector = HeadPainter(ict), Detector()
-    for _ in range(count):
-        identity = rng.standard_normal(len(ict.identity)).astype(np.float32)
-        activation = mild * rng.random() * sample_activations(ict.names, 1, rng)
-        head = ict.neutral + np.tensordot(identity, ict.identity, 1) + np.tensordot(activation[0], ict.expressions, 1)
-        ours = build.carried.neutral + topology.bulge + np.tensordot(identity, build.carried.identity, 1)
-        ours = ours + expression_offsets(build.carried, topology, activation)[0]
-        turn = rng.uniform(-yaw, yaw)
-        view = sample_view(rng, turn, rng.uniform(-pitch, pitch))
-        picture, raster = painter.paint(head, view, rng)
-        points = detector(picture)
-        if points is not None:
-            rest = _on_head(points, painter, raster)
-            yield Sighting(points, view.place(ours).astype(np.float32), rest, view, turn)
 
 
 def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray, np.ndarray]:
@@ -95,7 +51,8 @@ def embed468(build: Build, seen: list[Sighting]) -> tuple[Embedding, np.ndarray,
         expected = np.stack([_visible(s, embedding, faces, trend) for s in seen])
         expected = np.where(expected > GRAZING, expected, 0.0)
         near = (np.linalg.norm(places - answer, axis=2) < FAR) & (expected > 0)
-        ours, usable, chances = (_both(n.sum(0), twins) for n in (near & hits, near & clear, expected > 0))
+        counts = (part.sum(0) for part in (near & hits, near & clear, expected > 0))
+        ours, usable, chances = (count + count[twins] for count in counts)
         # A point that often falls beyond our outline would be drawn inwards by the sightings within it.
         inside = (ours >= WITHIN * chances) & (usable >= ENOUGH)
         within = _combine(places, np.where(near & clear, expected, 0.0), twins, _mirrored)
@@ -157,10 +114,6 @@ def _combine(places, weights, twins, mirrored):
     return 0.5 * (result + mirrored(result[twins]))
 
 
-def _both(count, twins):
-    return count + count[twins]
-
-
 def _mirrored(places):
     return places * [-1.0, 1.0] + [1.0, 0.0]
 
@@ -195,15 +148,10 @@ def _trend(model, passes: int = 40):
 
 def _back_project(sighting: Sighting, faces, uv, nostrils):
     """Places (468, 2) in our layout under the detected points; (468,) bool: there is one, and not in a nostril."""
-    camera = sighting.view.camera
-    raster = sighting.raster(faces)
-    column, row = np.round(sighting.points).astype(int).T
-    inside = (column >= 0) & (row >= 0) & (column < camera.width) & (row < camera.height)
-    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
-    triangle = raster.triangle[row, column]
-    hit = inside & (triangle >= 0)
+    triangle, _ = under(sighting.points, sighting.raster(faces))
+    hit = triangle >= 0
     corners = faces[np.where(hit, triangle, 0)]
-    barycentric = _barycentric_at(sighting.points, sighting.placed[corners], camera)
+    barycentric = _barycentric_at(sighting.points, sighting.placed[corners], sighting.view.camera)
     return (uv[corners] * barycentric[..., None]).sum(1), hit, hit & ~nostrils[corners].any(1)
 
 
@@ -213,19 +161,6 @@ def _barycentric_at(points, corners, camera):
     weights = np.linalg.solve(corners.transpose(0, 2, 1) + 1e-12 * np.eye(3), ray[..., None])[..., 0]
     weights = np.clip(weights / weights.sum(1, keepdims=True), -0.5, 1.5)
     return weights / weights.sum(1, keepdims=True)
-
-
-def _on_head(points, painter: HeadPainter, raster: Raster):
-    """Points of the neutral head (468, 3) under the detected points, nan off the head."""
-    height, width = raster.triangle.shape
-    column, row = np.round(points).astype(int).T
-    inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
-    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
-    triangle = raster.triangle[row, column]
-    place = (painter.rest[painter.triangles[triangle]] * raster.barycentric[row, column][..., None]).sum(1)
-    uv = painter.coordinates[painter.triangles[triangle]][..., 3:].mean(1)
-    place[~(inside & (triangle >= 0)) | (nostril_distance(uv) < NOSTRIL_RADIUS)] = np.nan
-    return place
 
 
 def _median(places, weights, iterations: int = 50):

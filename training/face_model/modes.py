@@ -29,7 +29,6 @@ class Carried:
     identity: np.ndarray
     expressions: np.ndarray
     closing: np.ndarray
-    names: tuple[str, ...]
 
 
 def carry(ict: Ict, topology: Topology) -> Carried:
@@ -47,7 +46,6 @@ def carry(ict: Ict, topology: Topology) -> Carried:
         np.stack([topology.carry(offsets) for offsets in ict.identity]).astype(np.float32),
         expressions.astype(np.float32),
         np.array(closing, np.float32),
-        ict.names,
     )
 
 

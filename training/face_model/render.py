@@ -19,7 +19,6 @@ from training.face_model.ict import (
     SKIN_VERTICES,
     TEETH,
     Ict,
-    boundary_loops,
     nostril_distance,
 )
 
@@ -77,8 +76,8 @@ class HeadPainter:
         left = brow_line(ict)
         self.brow_ends = left[0, 0], left[-1, 0]
         self.brow = cKDTree(_dense(left, left * [-1.0, 1.0, 1.0]))
-        lids = [loop for loop in boundary_loops(ict.skin_triangles) if len(loop) == 42]
-        upper = [ict.neutral[loop][ict.neutral[loop][:, 1] > ict.neutral[loop][:, 1].mean()] for loop in lids]
+        lids = [ict.neutral[loop] for loop in ict.lids]
+        upper = [lid[lid[:, 1] > lid[:, 1].mean()] for lid in lids]
         self.lashes = cKDTree(_dense(*(u[np.argsort(u[:, 0])] for u in upper)))
         self.lips = ict.uv[ict.landmarks68[48:60]]
         self.inner_lips = ict.uv[ict.landmarks68[60:68]]

@@ -1,10 +1,6 @@
 """The text beside the shipped model."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-_TEXT = """# The shipped face model, `ict-face-99-29`
+TEXT = """# The shipped face model, `ict-face-99-29`
 
 Written by `python -m training.face_model`; the figures below are that run's.
 
@@ -35,8 +31,3 @@ package's licence; ICT-FaceKit's MIT notice has to go with it.
 
 {figures}
 """
-
-
-def write_report(path: Path, figures: str) -> None:
-    """Write the text with its figures."""
-    path.write_text(_TEXT.format(figures=figures))

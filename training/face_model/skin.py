@@ -94,8 +94,7 @@ class Spacing:
     """Wanted distance between neighbours, by the distance to eyes, nose and lips."""
 
     def __init__(self, ict: Ict):
-        lids = [loop for loop in boundary_loops(ict.skin_triangles) if len(loop) == 42]
-        features = np.concatenate([ict.landmarks68[27:], *lids])
+        features = np.concatenate([ict.landmarks68[27:], *ict.lids])
         self.tree = cKDTree(ict.neutral[features])
 
     def __call__(self, surface):

@@ -9,19 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.face_model.ict import ICT_FOLDER
 from training.faces.generator import FaceGenerator, Wish
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m training.faces", description=__doc__)
-    parser.add_argument("--ict", type=Path, default=ICT_FOLDER, help="folder of ICT-FaceKit light")
     parser.add_argument("--out", type=Path, default=Path("out/faces.png"), help="the sheet to write")
     parser.add_argument("--count", type=int, default=24, help="pictures")
     parser.add_argument("--seed", type=int, default=0, help="of the first picture")
     parser.add_argument("--share", type=float, help="of the face to hide; default: any")
     arguments = parser.parse_args()
-    generator = FaceGenerator(arguments.ict)
+    generator = FaceGenerator()
     generator(arguments.seed)  # compiles the kernels
     start = time.perf_counter()
     seeds = range(arguments.seed, arguments.seed + arguments.count)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.geometry.normals import vertex_normals
 from extreme3d_ros.geometry.raster import rasterize
-from training.face_model.ict import ICT_FOLDER, SKIN_VERTICES
+from training.face_model.ict import SKIN_VERTICES
 from training.face_model.render import HeadPainter, View
 from training.faces import light as lighting
 from training.faces.atlas import look_up
@@ -21,7 +20,7 @@ from training.faces.head import Heads, Shape, sample_shape, sample_view
 from training.faces.occluders import occlude, place_of
 from training.faces.scene import background
 from training.faces.sensor import as_photographed
-from training.faces.skin import HAIR_COLORS, SkinPaint
+from training.faces.skin import SkinPaint
 
 #: Part of the skin's random grain that isn't known as shape: what no camera resolves.
 _GRAIN = 0.5
@@ -32,10 +31,10 @@ class Wish:
     """What to leave to chance (None) and within which bounds; angles in degrees.
 
     size: (height, width) of the picture, None: 256 to 640 each; yaw, pitch, roll: of the head; most_yaw, most_pitch,
-    roll_deviation: where they are left to chance; spread: deviations of the identity; expressive: 0..1; share: of the
-    face that something hides (0: nothing does), None: half of the faces wear or hide behind something of its natural
-    size; kind: of that thing (occluders.KINDS); near: the part of the picture's shorter side that 20 cm of a face take;
-    moment: of the same person, others than 0 with another expression, view and light.
+    roll_deviation: where they are left to chance; expressive: 0..1; share: of the face that something hides (0: nothing
+    does), None: half of the faces wear or hide behind something of its natural size; kind: of that thing
+    (occluders.KINDS); near: the part of the picture's shorter side that 20 cm of a face take; moment: of the same
+    person, others than 0 with another expression, view and light.
     """
 
     size: tuple[int, int] | None = None
@@ -45,7 +44,6 @@ class Wish:
     most_yaw: float = 80.0
     most_pitch: float = 30.0
     roll_deviation: float = 10.0
-    spread: float = 1.0
     expressive: float = 1.0
     share: float | None = None
     kind: str | None = None
@@ -58,10 +56,10 @@ class Rendered:
     """A picture and its truth; metres, camera frame.
 
     image: (H, W, 3) uint8 BGR; skin: (9409, 3) ICT's skin vertices (hair left out); vertices, neutral: (V, 3) our
-    model's, with and without the expression; R (3, 3), t (3,): the pose of our model's frame; yaw, pitch, roll:
-    degrees; identity: (100,) deviations; expression: (53,) activations; face: (H, W) bool, pixels of the face model's
-    area, hidden by an object or not; occluder: (H, W) bool, objects; hair: (H, W) bool, the head's own; height: (H, W)
-    float32, how far details rise from `skin` along its normals; normals: (H, W, 3) float32 unit, with details.
+    model's, with and without the expression; R (3, 3), t (3,): the pose of our model's frame; yaw, pitch: degrees;
+    expression: (53,) activations; face: (H, W) bool, pixels of the face model's area, hidden by an object or not;
+    occluder: (H, W) bool, objects; hair: (H, W) bool, the head's own; height: (H, W) float32, how far details rise from
+    `skin` along its normals; normals: (H, W, 3) float32 unit, with details.
     """
 
     image: np.ndarray
@@ -73,8 +71,6 @@ class Rendered:
     t: np.ndarray
     yaw: float
     pitch: float
-    roll: float
-    identity: np.ndarray
     expression: np.ndarray
     face: np.ndarray
     occluder: np.ndarray
@@ -91,8 +87,8 @@ class Rendered:
 class FaceGenerator:
     """Holds ICT-FaceKit and what is painted where."""
 
-    def __init__(self, folder: Path = ICT_FOLDER):
-        self.heads = Heads(folder)
+    def __init__(self):
+        self.heads = Heads()
         ict = self.heads.ict
         painter = HeadPainter(ict)
         self._paint, self._detail = SkinPaint(ict, painter), FaceDetail(ict)
@@ -114,9 +110,8 @@ class FaceGenerator:
         if wish.moment:
             now, *others = (np.random.default_rng([seed, stream, wish.moment]) for stream in (0, 1, 3, 4))
             streams[1], streams[3], streams[4] = others
-        shape = sample_shape(self.heads, streams[0], wish.spread, wish.expressive, now)
-        angles, view = _view(streams[1], wish)
-        R, t = self.heads.pose(shape.neutral, view)
+        shape = sample_shape(self.heads, streams[0], wish.expressive, now)
+        (yaw, pitch), view = _view(streams[1], wish)
         picture, face, hair, height, normals = self._picture(shape, view, streams[2], streams[5], now)
         occluder = np.zeros(face.shape, bool)
         if wish.share != 0.0 and (wish.share or wish.kind or streams[3].random() < 0.5):
@@ -124,19 +119,21 @@ class FaceGenerator:
             picture, occluder = occlude(picture, face, landmarks, streams[3], wish.share, wish.kind)
         coded = lighting.exposed(picture, face, streams[4])
         image = as_photographed(coded, streams[4], min(max(face.shape) / 400, 1.0))
+        return self._rendered(image, shape, view, yaw, pitch, face, occluder, hair, height, normals)
+
+    def _rendered(self, image, shape: Shape, view: View, yaw: float, pitch: float, *layers) -> Rendered:
+        """A picture with its truth. layers: as `Rendered` has them, from `face` on."""
         skin, ours, neutral = (
             view.place(points).astype(np.float32) for points in (shape.head[:SKIN_VERTICES], shape.ours, shape.neutral)
         )
-        who = (shape.identity, shape.expression)
-        return Rendered(
-            image, view.camera, skin, ours, neutral, R, t, *angles, *who, face, occluder, hair, height, normals
-        )
+        pose = self.heads.pose(shape.neutral, view)
+        return Rendered(image, view.camera, skin, ours, neutral, *pose, yaw, pitch, shape.expression, *layers)
 
     def _picture(self, shape: Shape, view: View, rng, detail_rng, now=None):
         """Linear RGB (H, W, 3), the face's pixels and those under hair (both (H, W) bool), details' height (H, W) and
         the normals (H, W, 3) that they leave. now: where another moment's light comes from."""
         triangles = self._triangles
-        hair = sample_hair(rng, self._rest, HAIR_COLORS)
+        hair = sample_hair(rng, self._rest)
         placed = view.place(shape.head[: self._count]).astype(np.float32)
         grown = placed + vertex_normals(placed, triangles) * (hair.thickness * self._hairy)[:, None]
         light = lighting.sample_light(rng)
@@ -179,10 +176,10 @@ def _on_picture(seen, values) -> np.ndarray:
 
 
 def _view(rng, wish: Wish):
-    """((yaw, pitch, roll) in degrees, view)."""
+    """((yaw, pitch) in degrees, view)."""
     size = tuple(rng.integers(256, 641, 2).tolist())
     yaw, pitch = rng.uniform(-wish.most_yaw, wish.most_yaw), rng.uniform(-wish.most_pitch, wish.most_pitch)
     roll = rng.normal(0, wish.roll_deviation)
     chance = {"yaw": yaw, "pitch": pitch, "roll": roll}
     angles = [value if getattr(wish, name) is None else getattr(wish, name) for name, value in chance.items()]
-    return angles, sample_view(rng, wish.size or size, *angles, wish.near)
+    return angles[:2], sample_view(rng, wish.size or size, *angles, wish.near)

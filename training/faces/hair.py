@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from training.face_model.render import HAIR
+
+_COLORS = np.concatenate([HAIR, [[0.55, 0.45, 0.30], [0.45, 0.43, 0.41], [0.30, 0.10, 0.04], [0.02, 0.02, 0.02]]])
 #: The side view: pixels a metre, and the (z, y) of its first pixel, metres on the neutral head.
 _SCALE, _ORIGIN, _SIZE = 1000.0, np.array([-0.25, -0.30]), (560, 620)
 
@@ -22,15 +25,20 @@ class Hair:
     streaks: float
 
 
-def sample_hair(rng, rest: np.ndarray, colors: np.ndarray) -> Hair:
+def hair_color(rng) -> np.ndarray:
+    """(3,) linear: somewhere between two natural colours."""
+    a, b = _COLORS[rng.choice(len(_COLORS), 2)] ** 1.8
+    return (a + (b - a) * rng.random()) * rng.uniform(0.5, 1.3)
+
+
+def sample_hair(rng, rest: np.ndarray) -> Hair:
     """A hair style for a head's neutral vertices (V, 3): shaved or bald to long, with or without a fringe."""
     depth = _inside(_outline(rng), rest)
     kind = rng.choice(3, p=[0.2, 0.5, 0.3])
     top = (0.002, rng.uniform(0.006, 0.02), rng.uniform(0.015, 0.04))[kind]
     lumps = np.sin(rest @ rng.normal(0, 45, (3, 3)) + rng.uniform(0, 6, 3)).mean(1)
     thickness = top * np.clip(depth / 0.02, 0, 1) * (1 + 0.5 * lumps)
-    a, b = colors[rng.choice(len(colors), 2)]
-    color = (a + (b - a) * rng.random()) * rng.uniform(0.5, 1.3)
+    color = hair_color(rng)
     if kind == 0 and rng.random() < 0.5:
         depth = depth - 1.0  # bald
     return Hair(depth.astype(np.float32), thickness.astype(np.float32), color, rng.uniform(0.1, 0.6))

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from extreme3d_ros.camera import Camera
 from extreme3d_ros.face_model import load_face_model
 from extreme3d_ros.geometry.alignment import similarity
+from extreme3d_ros.output.atomic import placed_when_whole
 from training.face_model.activations import sample_activations
 from training.face_model.build import alignment_weights
 from training.face_model.ict import ICT_FOLDER, Ict, load_ict
@@ -25,10 +26,9 @@ _ARRAYS = ("bulge", "faces", "mirror", "midline", "eye", "mouth")
 
 @dataclass(frozen=True)
 class Shape:
-    """identity: (100,) in deviations; expression: (53,) activations 0..1; head: (N, 3) all of ICT's vertices; ours and
-    neutral: (V, 3) our model's, with and without the expression. Metres, ICT's frame."""
+    """expression: (53,) activations 0..1; head: (N, 3) all of ICT's vertices; ours and neutral: (V, 3) our model's,
+    with and without the expression. Metres, ICT's frame."""
 
-    identity: np.ndarray
     expression: np.ndarray
     head: np.ndarray
     ours: np.ndarray
@@ -38,22 +38,22 @@ class Shape:
 class Heads:
     """ICT-FaceKit and its way to our topology."""
 
-    def __init__(self, folder: Path = ICT_FOLDER):
-        self.ict = load_ict(folder)
+    def __init__(self):
+        self.ict = load_ict(ICT_FOLDER)
         self.model = load_face_model()
-        self.topology = cached_topology(self.ict)
+        self.topology = _topology(self.ict)
         self.carried = carry(self.ict, self.topology)
         self._weights = alignment_weights(self.carried.neutral, self.topology)
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> Shape:
-        """The head of the coefficients (100,) and activations (53,)."""
+        """The head of the coefficients (100,), in deviations, and activations (53,)."""
         identity, expression = identity.astype(np.float32), expression.astype(np.float32)
         head = self.ict.neutral + np.tensordot(identity, self.ict.identity, 1)
         for k in np.flatnonzero(expression):
             head += expression[k] * self.ict.expressions[k]
         neutral = self.carried.neutral + self.topology.bulge + np.tensordot(identity, self.carried.identity, 1)
         ours = neutral + _offsets(self.carried, self.topology, expression)
-        return Shape(identity, expression, head, ours, neutral)
+        return Shape(expression, head, ours, neutral)
 
     def pose(self, neutral: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
         """R, t of our model's frame: model faces are aligned rigidly to the mean, so is a neutral face (V, 3)."""
@@ -61,16 +61,16 @@ class Heads:
         return view.R @ R, view.R @ t + view.t
 
 
-def sample_shape(heads: Heads, rng, spread: float = 1.0, expressive: float = 1.0, now=None) -> Shape:
-    """A random head; spread: deviations of the identity; expressive: 0 neutral .. 1 the full range of activations;
-    now: where another moment's expression comes from."""
-    identity = spread * rng.standard_normal(len(heads.ict.identity))
+def sample_shape(heads: Heads, rng, expressive: float, now=None) -> Shape:
+    """A random head; expressive: 0 neutral .. 1 the full range of activations; now: where another moment's expression
+    comes from."""
+    identity = rng.standard_normal(len(heads.ict.identity))
     rng = now or rng
     activations = expressive * rng.random() ** 0.5 * sample_activations(heads.ict.names, 1, rng)[0]
     return heads.shape(identity, activations)
 
 
-def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: float, near=(0.38, 0.66)) -> View:
+def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: float, near) -> View:
     """A perspective camera (height, width) before a head turned by the degrees: near and wide to far and narrow."""
     height, width = size
     focal = np.exp(rng.uniform(np.log(0.9), np.log(2.4))) * max(size)
@@ -85,28 +85,27 @@ def sample_view(rng, size: tuple[int, int], yaw: float, pitch: float, roll: floa
     return View(R, np.array([shift[0], shift[1], distance]) - R @ middle, Camera(K, width, height))
 
 
-def cached_topology(ict: Ict, path: Path = _CACHE) -> Topology:
+def _topology(ict: Ict) -> Topology:
     """Our topology over ICT; built in a quarter of a minute, then kept under build/."""
-    return _cached(path) if path.exists() else _build(ict, path)
+    return _kept() if _CACHE.exists() else _built(ict)
 
 
 @lru_cache(1)
-def _cached(path: Path) -> Topology:
-    with np.load(path) as data:
+def _kept() -> Topology:
+    with np.load(_CACHE) as data:
         rows = sp.csr_matrix((data["weights"], data["columns"], data["starts"]), tuple(data["shape"]))
         arrays = {name: data[name] for name in _ARRAYS}
         arrays["midline"] = int(arrays["midline"])
         return Topology(transfer=rows, eye_loops=(data["left_eye"], data["right_eye"]), **arrays)
 
 
-def _build(ict: Ict, path: Path) -> Topology:
+def _built(ict: Ict) -> Topology:
     made = build_topology(ict)
-    path.parent.mkdir(exist_ok=True)
+    _CACHE.parent.mkdir(exist_ok=True)
     rows, arrays = made.transfer, {name: getattr(made, name) for name in _ARRAYS}
     arrays |= {"weights": rows.data, "columns": rows.indices, "starts": rows.indptr, "shape": rows.shape}
-    written = path.with_suffix(".part.npz")
-    np.savez(written, left_eye=made.eye_loops[0], right_eye=made.eye_loops[1], **arrays)
-    written.rename(path)
+    with placed_when_whole(_CACHE) as written:
+        np.savez(written, left_eye=made.eye_loops[0], right_eye=made.eye_loops[1], **arrays)
     return made
 
 
@@ -115,5 +114,5 @@ def _offsets(carried: Carried, topology: Topology, expression):
     active = np.flatnonzero(expression)
     if not len(active):
         return np.zeros_like(carried.neutral)
-    some = Carried(carried.neutral, carried.identity, carried.expressions[active], carried.closing[active], ())
+    some = Carried(carried.neutral, carried.identity, carried.expressions[active], carried.closing[active])
     return expression_offsets(some, topology, expression[None, active])[0]

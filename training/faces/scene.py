@@ -19,7 +19,7 @@ def background(rng, view: View) -> np.ndarray:
     half = (size[0] // 2 + 1, size[1] // 2 + 1)
     picture = random_texture(rng, half)
     for _ in range(rng.integers(0, 3)):
-        mask = random_polygon(rng, half, rng.uniform(0.2, 0.8, 2) * half[::-1], 0.5 * max(half))
+        mask = _polygon(rng, half, rng.uniform(0.2, 0.8, 2) * half[::-1], 0.5 * max(half))
         picture = np.where(mask[..., None] > 0, random_texture(rng, half), picture)
     picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), np.exp(rng.uniform(np.log(0.7), np.log(12.0))))
     picture = cv2.resize(picture * rng.uniform(0.3, 1.5), size[::-1])
@@ -28,12 +28,17 @@ def background(rng, view: View) -> np.ndarray:
     return np.where(bust[..., None] > 0, cloth, picture).astype(np.float32)
 
 
-def random_polygon(rng, size, centre, radius: float) -> np.ndarray:
-    """(H, W) uint8 mask, 1 in a star-shaped polygon about centre (x, y); radius in pixels."""
+def star(rng, radius: float) -> np.ndarray:
+    """(P, 2) the corners of a star-shaped polygon about (0, 0)."""
     corners = rng.integers(3, 12)
     angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
     reach = radius * rng.uniform(0.45, 1.3, corners)
-    points = np.asarray(centre) + reach[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    return reach[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def _polygon(rng, size, centre, radius: float) -> np.ndarray:
+    """(H, W) uint8 mask, 1 in a star-shaped polygon about centre (x, y); radius in pixels."""
+    points = np.asarray(centre) + star(rng, radius)
     mask = np.zeros(size, np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     return mask

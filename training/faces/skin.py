@@ -6,14 +6,12 @@ import cv2
 import numpy as np
 
 from training.face_model.ict import Ict
-from training.face_model.render import EYE_PART, HAIR, INNER_PART, IRIS, TEETH_PART, TONES, HeadPainter, blend, step
+from training.face_model.render import EYE_PART, INNER_PART, IRIS, TEETH_PART, TONES, HeadPainter, blend, step
 from training.faces import atlas as fields
 from training.faces.atlas import Atlas, look_up
 from training.faces.hair import Hair
 from training.faces.noise import octaves, smooth_noise
 
-_HAIR = np.concatenate([HAIR, [[0.55, 0.45, 0.30], [0.45, 0.43, 0.41], [0.30, 0.10, 0.04], [0.02, 0.02, 0.02]]])
-HAIR_COLORS = _HAIR**1.8
 _TONES = TONES**1.8
 _NOISE, _MOLES = 384, 1024
 

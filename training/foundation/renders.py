@@ -10,8 +10,8 @@ import numpy as np
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.stages.detection.region import Pyramid
 from extreme3d_ros.stages.window import window_about
-from training.detected import UprightDetection
-from training.faces.generator import FaceGenerator, Rendered, Wish
+from training.detected import DetectedHeads
+from training.faces.generator import Rendered, Wish
 
 #: Side of the kept windows, in pixels and in sides of the network's window: room to shift and turn it in training.
 KEPT_SIZE, KEPT_SIDE = 160, 1.25
@@ -40,20 +40,19 @@ class Observer:
     """Renders, detects and cuts out."""
 
     def __init__(self):
-        self._generator, self._detection = FaceGenerator(), UprightDetection()
-        self._model = self._generator.heads.model
-        self._coefficients = Coefficients(self._model)
-        self._mean_points = self._model.landmarks468.on(self._model.faces, self._model.mean).astype(np.float64)
+        self._heads = DetectedHeads()
+        model = self._heads.model
+        self._coefficients = Coefficients(model)
+        self._mean_points = model.landmarks468.on(model.faces, model.mean).astype(np.float64)
 
     def __call__(self, seed: int) -> dict[str, np.ndarray] | None:
         """One head, or None where it isn't found. window: (160, 160, 3) uint8 BGR; to_image: (2, 3) window's 0..1 to
         the picture; points: (468, 2) detected and truth: (468, 3) their places on the head, camera frame; R, t, K;
-        coefficients (S + E,); share: hidden part; score: the detection's."""
-        made = self._generator(seed, _wish(seed))
-        truth = self._model.landmarks468.on(self._model.faces, made.vertices.astype(np.float64))
-        face = self._detection.head(made, truth, _STRAY)
-        if face is None:
+        coefficients (S + E,); share: hidden part."""
+        found = self._heads(seed, _wish(seed), _STRAY)
+        if found is None:
             return None
+        made, truth, face = found
         region = window_about(face.points, made.camera, self._mean_points).region
         kept = replace(region, side=region.side * KEPT_SIDE)
         return {
@@ -66,7 +65,6 @@ class Observer:
             "K": made.camera.K,
             "coefficients": self._coefficients(made).astype(np.float32),
             "share": np.float32(made.share),
-            "score": np.float32(face.score),
         }
 
 
@@ -78,9 +76,7 @@ def _wish(seed: int) -> Wish:
     return Wish(size=_PICTURE, share=share, kind=kind, most_pitch=25.0, roll_deviation=8.0)
 
 
-@lru_cache(1)
-def _observer() -> Observer:
-    return Observer()
+_observer = lru_cache(1)(Observer)
 
 
 def sample(seed: int) -> dict[str, np.ndarray] | None:

@@ -5,7 +5,7 @@ comparison: what the package runs takes pose and expression from the fit, which 
 from __future__ import annotations
 
 from extreme3d_ros.face_model import load_face_model
-from training.command import out_of, parser_of, plan_of, tell
+from training.command import parser_of, plan_of, write
 from training.paper.lessons import BACKBONES, lesson_of
 from training.paper.train import export, train
 
@@ -20,12 +20,9 @@ def main():
         parser.error(f"no renders in {arguments.folder}: make them with `python -m training.foundation`")
     model = load_face_model()
     lesson = lesson_of(arguments.what, model)
-    name = f"{arguments.what}-{arguments.backbone}"
-    plan = plan_of(arguments, name, lesson.rate)
+    plan = plan_of(arguments, f"{arguments.what}-{arguments.backbone}", lesson.rate)
     network, figures = train(plan, arguments.backbone, lesson, model, files)
-    out = out_of(arguments, name)
-    export(network, lesson, model, figures, out)
-    tell(out)
+    write(plan, export(network, lesson, model, figures))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from extreme3d_ros.camera import Camera
@@ -16,14 +14,6 @@ from training.foundation.renders import KEPT_SIZE
 from training.paper.poses import MIRRORED, pose_shown
 
 
-class Truth(Protocol):
-    """What is to be said of a sample in a region of its kept window, (K,) float32, and what a mirror makes of it."""
-
-    def of(self, samples: Samples, row: int, region: Region) -> np.ndarray: ...
-
-    def mirrored(self, truth: np.ndarray) -> np.ndarray: ...
-
-
 class CoefficientTruth:
     """The face model's coefficients of one kind, in standard deviations."""
 
@@ -33,27 +23,31 @@ class CoefficientTruth:
         self._part = slice(0, shapes) if kind == "shape" else slice(shapes, None)
         self._mirror = MirrorImage(model).coefficients[self._part, self._part]
 
-    def of(self, samples, row, region):
+    def of(self, samples: Samples, row: int, region: Region) -> np.ndarray:
+        """What is to be said of a sample in a region of its kept window, (K,) float32."""
         return samples.coefficients[row, self._part]
 
-    def mirrored(self, truth):
+    def mirrored(self, truth: np.ndarray) -> np.ndarray:
+        """What a mirror makes of it."""
         return self._mirror @ truth
 
 
 class PoseTruth:
     """The pose (6,) that a window shows."""
 
-    def of(self, samples, row, region):
+    def of(self, samples: Samples, row: int, region: Region) -> np.ndarray:
+        """As CoefficientTruth's."""
         return pose_shown(samples.R[row], samples.t[row], samples.K[row], region).astype(np.float32)
 
-    def mirrored(self, truth):
+    def mirrored(self, truth: np.ndarray) -> np.ndarray:
+        """As CoefficientTruth's."""
         return truth * MIRRORED
 
 
 class PictureBatches(Batches):
     """Random views of samples: images (N, 3, size, size) uint8 BGR, and truths (N, K)."""
 
-    def __init__(self, samples: Samples, model: FaceModel, size: int, truth: Truth):
+    def __init__(self, samples: Samples, model: FaceModel, size: int, truth: CoefficientTruth | PoseTruth):
         super().__init__(samples, model, size)
         self._truth = truth
 

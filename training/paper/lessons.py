@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from extreme3d_ros.face_model.model import FaceModel
-from extreme3d_ros.networks.expression import ExpressionNetwork
 from extreme3d_ros.networks.pose import SIZE as POSE_SIZE
 from extreme3d_ros.networks.pose import PoseNetwork
 from extreme3d_ros.networks.resnet import LIGHT, RESNET101
@@ -27,7 +26,7 @@ class CoefficientLesson(nn.Module):
 
     def __init__(self, model: FaceModel, kind: str):
         super().__init__()
-        self.truth, self.outputs, self._kind = CoefficientTruth(model, kind), (kind,), kind
+        self.truth, self.outputs = CoefficientTruth(model, kind), (kind,)
         self.says = f"{kind} (1, K) float32: coefficients of face model {model.name}, standard deviations"
         self.register_buffer("root", surface_roots(model)[kind])
 
@@ -35,10 +34,7 @@ class CoefficientLesson(nn.Module):
         """One that says about the mean. images (N, 3, 224, 224), truths (N, K): some of training."""
         resnet, count = BACKBONES[backbone][0], truths.shape[1]
         mean = torch.from_numpy(images.mean(0, dtype=np.float32))
-        if self._kind == "shape":
-            network = CoefficientNetwork((count,), *resnet, mean=mean)
-        else:
-            network = ExpressionNetwork(*resnet, count=count, mean=mean)
+        network = CoefficientNetwork((count,), *resnet, mean=mean)
         nn.init.normal_(network.fc.weight, std=1e-3)
         network.fc.bias.data.copy_(torch.from_numpy(truths.mean(0)))
         return network

@@ -14,7 +14,7 @@ from extreme3d_ros.face_model.model import FaceModel
 from training import loop
 from training.batches import split
 from training.foundation.batches import Samples, load
-from training.onnx_file import write_onnx
+from training.onnx_file import onnx_of
 from training.paper.batches import PictureBatches
 from training.paper.lessons import Lesson
 
@@ -52,8 +52,8 @@ def _rms(errors: Tensor) -> float:
     return round(float(errors.square().mean().sqrt()), 4)
 
 
-def export(network: nn.Module, lesson: Lesson, model: FaceModel, figures: dict, out: Path) -> None:
-    """Raises ValueError where ONNX Runtime's answer is another."""
+def export(network: nn.Module, lesson: Lesson, model: FaceModel, figures: dict) -> bytes:
+    """The ONNX file. Raises ValueError where ONNX Runtime's answer is another."""
     image = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, 3, lesson.size, lesson.size)))
     metadata = {
         "face_model": model.name,
@@ -61,4 +61,4 @@ def export(network: nn.Module, lesson: Lesson, model: FaceModel, figures: dict, 
         "output": lesson.says,
         "figures": json.dumps(figures),
     }
-    write_onnx(network, {"image": image.float()}, lesson.outputs, metadata, out)
+    return onnx_of(network, {"image": image.float()}, lesson.outputs, metadata)

@@ -9,16 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.importers.matlab import read_arrays
-from extreme3d_ros.face_model.importers.source import (
-    UNKNOWN,
-    BrokenSource,
-    Source,
-    indices,
-    modes,
-    positions,
-    triangles,
-)
+from extreme3d_ros.face_model.importers.source import UNKNOWN, Source, indices, modes, positions, triangles
+from extreme3d_ros.untrusted.broken import Broken
+from extreme3d_ros.untrusted.named_arrays import read_named
 
 _SHAPE = ("shapeMU", "shapePC", "shapeEV")
 _EXPRESSION = ("expMU", "expPC", "expEV")
@@ -28,15 +21,15 @@ _JAW, _INNER = 17, 51
 
 def read_bfm2009(path: Path) -> Source:
     """Textures are left out: the road takes its colours from the image."""
-    arrays = read_arrays(path, _SHAPE + _EXPRESSION + _INDICES)
+    arrays = read_named(path, _SHAPE + _EXPRESSION + _INDICES)
     mean = positions(arrays["shapeMU"], "shapeMU")
     offset = positions(arrays["expMU"], "expMU")
     if offset.shape != mean.shape:
-        raise BrokenSource(f"expMU has {len(offset)} vertices and shapeMU {len(mean)}")
+        raise Broken(f"expMU has {len(offset)} vertices and shapeMU {len(mean)}")
     V = len(mean)
     pair = indices(arrays["pair"], "pair").ravel()
     if len(pair) != V:
-        raise BrokenSource(f"pair has {len(pair)} entries, not {V}")
+        raise Broken(f"pair has {len(pair)} entries, not {V}")
     return Source(
         name="bfm2009",
         metres=1e-3,

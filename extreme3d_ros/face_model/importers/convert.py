@@ -13,10 +13,11 @@ from extreme3d_ros.face_model.files import load_face_model
 from extreme3d_ros.face_model.importers.closest import Surface
 from extreme3d_ros.face_model.importers.mesh import axial_layout, oriented, without_flaws
 from extreme3d_ros.face_model.importers.registration import lay_over
-from extreme3d_ros.face_model.importers.source import UNKNOWN, BrokenSource, Source
+from extreme3d_ros.face_model.importers.source import UNKNOWN, Source
 from extreme3d_ros.face_model.importers.symmetry import symmetrical
 from extreme3d_ros.face_model.model import SKIN, Embedding, FaceModel
 from extreme3d_ros.face_model.twins import face_twins
+from extreme3d_ros.untrusted.broken import Broken
 
 #: A vertex farther than this from our face area is not on it, metres.
 _OFF_FACE = 0.008
@@ -26,12 +27,12 @@ _ABOUT, _BESIDE = 0.015, 0.002
 
 
 def convert(source: Source) -> FaceModel:
-    """The whole conversion. Raises BrokenSource where the source is no face."""
+    """The whole conversion. Raises Broken where the source is no face."""
     ours = load_face_model()
     vertices = source.mean * source.metres
     faces = without_flaws(source.faces)
     if not len(faces):
-        raise BrokenSource("it has no triangles")
+        raise Broken("it has no triangles")
     faces = oriented(vertices, faces)
     surface = Surface(vertices, faces)
     laid = lay_over(ours, surface, vertices, source.landmarks68)

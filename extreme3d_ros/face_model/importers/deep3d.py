@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from extreme3d_ros.face_model.importers.matlab import read_arrays
 from extreme3d_ros.face_model.importers.source import UNKNOWN, Source, indices, modes, positions, triangles
+from extreme3d_ros.untrusted.named_arrays import read_named
 
 
 def read_deep3d(path: Path) -> Source:
-    arrays = read_arrays(path, ("meanshape", "idBase", "exBase", "tri", "keypoints"))
+    arrays = read_named(path, ("meanshape", "idBase", "exBase", "tri", "keypoints"))
     mean = positions(arrays["meanshape"], "meanshape")
     keypoints = indices(arrays["keypoints"], "keypoints").ravel()
     return Source(

@@ -14,8 +14,9 @@ import numpy as np
 
 from extreme3d_ros.errors import reason
 from extreme3d_ros.face_model.importers.obj import read_obj
-from extreme3d_ros.face_model.importers.source import MOST_MODES, UNKNOWN, BrokenSource, Source
+from extreme3d_ros.face_model.importers.source import MOST_MODES, UNKNOWN, Source
 from extreme3d_ros.face_model.importers.symmetry import symmetrical
+from extreme3d_ros.untrusted.broken import Broken
 from extreme3d_ros.untrusted.npz import read_npz
 
 _FACE_VERTICES = 9409
@@ -48,10 +49,10 @@ def read_ict(path: Path) -> Source:
     V = min(len(kit.neutral), _FACE_VERTICES)
     quads = kit.quads[(kit.quads < V).all(1)]
     if not len(quads):
-        raise BrokenSource("the face area has no faces")
+        raise Broken("the face area has no faces")
     mean = kit.neutral[:V].astype(np.float64)
     if not np.isfinite(mean).all():
-        raise BrokenSource("the neutral face is not finite")
+        raise Broken("the neutral face is not finite")
     return Source(
         name="ict-facekit-full",
         metres=1e-2,
@@ -68,7 +69,7 @@ def _read_npz(path) -> _Kit:
         arrays = read_npz(path)
         kit = _Kit(*(arrays[key] for key in ("neutral", "identity", "expressions", "faces", "landmarks68")))
     except (KeyError, ValueError) as error:
-        raise BrokenSource(f"broken npz: {reason(error)}") from None
+        raise Broken(f"broken npz: {reason(error)}") from None
     N = len(kit.neutral) if kit.neutral.ndim else 0
     for name, shape in {"neutral": (N, 3), "identity": (..., N, 3), "expressions": (..., N, 3)}.items():
         _check(name, getattr(kit, name), shape, "f")
@@ -76,9 +77,9 @@ def _read_npz(path) -> _Kit:
     _check("landmarks68", kit.landmarks68, (68,), "iu")
     quads = kit.quads.astype(np.int64)
     if quads[:, :3].min(initial=0) < 0 or quads.min(initial=0) < -1 or quads.max(initial=0) >= N:
-        raise BrokenSource("faces points to a vertex that is not there")
+        raise Broken("faces points to a vertex that is not there")
     if kit.landmarks68.min() < 0:
-        raise BrokenSource("landmarks68 points to a vertex that is not there")
+        raise Broken("landmarks68 points to a vertex that is not there")
     return _Kit(kit.neutral, kit.identity, kit.expressions, quads, kit.landmarks68.astype(np.int64))
 
 
@@ -86,7 +87,7 @@ def _check(name, array, shape, kinds):
     """shape: may begin with ... for any number."""
     same = array.ndim == len(shape) and all(want in (..., size) for size, want in zip(array.shape, shape))
     if not same or array.dtype.kind not in kinds:
-        raise BrokenSource(f"{name} has the shape {array.shape} and the type {array.dtype}")
+        raise Broken(f"{name} has the shape {array.shape} and the type {array.dtype}")
 
 
 def _read_folder(folder) -> _Kit:
@@ -95,7 +96,7 @@ def _read_folder(folder) -> _Kit:
     others = sorted(set(folder.glob("*.obj")) - {folder / _NEUTRAL})
     identities = [path for path in others if path.stem.removeprefix("identity").isdigit()]
     if not identities or len(others) > MOST_MODES:
-        raise BrokenSource(f"{len(identities)} identities among {len(others)} OBJ files")
+        raise Broken(f"{len(identities)} identities among {len(others)} OBJ files")
     expressions = [path for path in others if path not in identities]
     known = len(neutral) >= _FACE_VERTICES
     landmarks = np.array(_LANDMARKS68) if known else np.full(68, UNKNOWN)
@@ -107,7 +108,7 @@ def _offsets(paths, neutral):
     for number, path in enumerate(paths):
         vertices, _ = read_obj(path)
         if vertices.shape != neutral.shape:
-            raise BrokenSource(f"{path.name} has {len(vertices)} vertices, {_NEUTRAL} {len(neutral)}")
+            raise Broken(f"{path.name} has {len(vertices)} vertices, {_NEUTRAL} {len(neutral)}")
         offsets[number] = vertices - neutral
     return offsets
 

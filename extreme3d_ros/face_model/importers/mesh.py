@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from extreme3d_ros.geometry.subdivision import edge_keys
+
 #: The axis of the cylinder for `axial_layout` lies this far behind the sellion, metres.
 _AXIS = 0.09
 
@@ -13,15 +15,13 @@ def without_flaws(faces: np.ndarray) -> np.ndarray:
     good = (faces != np.roll(faces, 1, axis=1)).all(1)
     faces = faces[good].astype(np.int32)
     while len(faces):
-        edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2), axis=2).reshape(-1, 2)
-        _, edge, uses = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
-        edge = edge.ravel()
+        _, edge, uses = np.unique(edge_keys(faces), return_inverse=True, return_counts=True)
         crowded = np.flatnonzero(uses[edge] > 2)
         if not len(crowded):
             break
         # Of each crowded edge the last triangle goes.
         last = np.zeros(len(uses), np.int64)
-        np.maximum.at(last, edge[crowded], crowded // 3)
+        np.maximum.at(last, edge[crowded], crowded % len(faces))
         faces = np.delete(faces, np.unique(last[edge[crowded]]), axis=0)
     return faces
 

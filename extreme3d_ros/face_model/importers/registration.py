@@ -11,9 +11,10 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.transform import Rotation
 
 from extreme3d_ros.face_model.importers.closest import Surface
-from extreme3d_ros.face_model.importers.source import UNKNOWN, BrokenSource
+from extreme3d_ros.face_model.importers.source import UNKNOWN
 from extreme3d_ros.face_model.model import EYE, MOUTH_INTERIOR, FaceModel
 from extreme3d_ros.geometry.alignment import similarity
+from extreme3d_ros.untrusted.broken import Broken
 
 _ROUNDS = 20
 #: Of our vertices every so manieth is used.
@@ -32,7 +33,7 @@ def lay_over(ours: FaceModel, surface: Surface, vertices: np.ndarray, landmarks6
     """Our vertices (V, 3) laid on the source's face, in its frame.
 
     vertices: (N, 3) the source's, metres; surface: of the same; landmarks68: (68,) its vertices, or UNKNOWN.
-    Raises BrokenSource where the source is no face of human size.
+    Raises Broken where the source is no face of human size.
     """
     known = np.flatnonzero(landmarks68 != UNKNOWN)
     targets = vertices[landmarks68[known]]
@@ -51,7 +52,7 @@ def lay_over(ours: FaceModel, surface: Surface, vertices: np.ndarray, landmarks6
         R, t = Rotation.from_rotvec(step[:3]).as_matrix() @ R, t + step[3:6]
         coefficients = coefficients + step[6:]
     if not np.median(distance) < _WORST_SURFACE:
-        raise BrokenSource(f"its surface stays {np.median(distance) * 1e3:.0f} mm off a face's")
+        raise Broken(f"its surface stays {np.median(distance) * 1e3:.0f} mm off a face's")
     return ours.vertices(coefficients, np.zeros(0)).astype(np.float64) @ R.T + t
 
 
@@ -63,13 +64,13 @@ def _start(ours, vertices, known, targets):
     try:
         size, _, _ = similarity(points[known], targets)
     except ValueError as error:
-        raise BrokenSource(str(error)) from None
+        raise Broken(str(error)) from None
     if not _SIZES[0] < size < _SIZES[1]:
-        raise BrokenSource(f"its landmarks span {size:.3g} times what a face's do")
+        raise Broken(f"its landmarks span {size:.3g} times what a face's do")
     _, R, t = similarity(points[known], targets, scale=False)
     off = np.sqrt(np.mean(((points[known] @ R.T + t - targets) ** 2).sum(1)))
     if off > _WORST_LANDMARKS:
-        raise BrokenSource(f"its landmarks lie {off * 1e3:.0f} mm from a face's")
+        raise Broken(f"its landmarks lie {off * 1e3:.0f} mm from a face's")
     return R, t
 
 

@@ -12,30 +12,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from extreme3d_ros.networks.importers.onnx_file import (
-    announce,
-    export,
-    few,
-    origin,
-    require_close,
-    require_packages,
-    run,
-    telling,
-)
-from extreme3d_ros.networks.importers.process import BrokenCheckpoint, read_state
+from extreme3d_ros.networks.importers.checkpoint import read_checkpoint
+from extreme3d_ros.networks.importers.onnx_file import Published, few, import_published
+from extreme3d_ros.stages.bump import METRES_PER_LEVEL
+from extreme3d_ros.untrusted.broken import Broken
 
 if TYPE_CHECKING:
     from extreme3d_ros.networks.bump import EncoderDecoder
 
 CHECKPOINT = "ckpt_109_grad.pth.tar"
-#: How far ONNX Runtime's maps may lie from PyTorch's, as a part of 1 (mask) or of the highest bump.
-TOLERANCE = 1e-3
-
-_INPUT = "image (1, 500, 500, 3) uint8: the published face crop, BGR"
-_OUTPUT = (
-    "mask (1, 512, 512) float32 0..1 and bump (1, 512, 512) float32 metres, positive towards the camera; image pixel "
-    "(x, y) is map pixel (x + 6, y + 6)"
+_PUBLISHED = Published(
+    name="bump2018",
+    file=CHECKPOINT,
+    wanted=f"{CHECKPOINT}, or its folder",
+    given="image (1, 500, 500, 3) uint8: the published face crop, BGR",
+    answer="mask (1, 512, 512) float32 0..1 and bump (1, 512, 512) float32 metres, positive towards the camera; image "
+    "pixel (x, y) is map pixel (x + 6, y + 6)",
+    outputs={"mask": 1.0, "bump": 127.5 * METRES_PER_LEVEL},
 )
+_SIZE = 500
 _GENERATOR = "Gnet."
 _PARTS = ("weight", "bias")
 #: By their names in the file: weight and bias of each layer.
@@ -47,23 +42,18 @@ def import_bump2018(path: Path | str, make: Callable[[], EncoderDecoder] | None 
 
     make: gives the EncoderDecoder that the weights are for; None: the published one. Raises ModelFileError.
     """
-    path = Path(path)
-    weights = path / CHECKPOINT if path.is_dir() else path
-    with telling("bump2018", weights, f"the CVPR 2018 release's {CHECKPOINT}, or its folder"):
-        digest = announce(weights)
-        require_packages()
-        network = _network(read_state(weights), make)
-        return _checked(network, _onnx(network, origin("bump2018", weights, digest, _INPUT, _OUTPUT)))
+    image = np.random.default_rng(0).integers(0, 256, (1, _SIZE, _SIZE, 3), np.uint8)
+    return import_published(_PUBLISHED, path, lambda weights: _network(weights, make), image)
 
 
-def _network(tensors: dict[str, np.ndarray], make):
+def _network(weights: Path, make):
     """The network with a checkpoint's weights, ready to run."""
     import torch
 
     from extreme3d_ros.networks.published_bump import PublishedBumpNetwork
 
     network = PublishedBumpNetwork(make() if make else None).eval()
-    state = _matched(_layers(_generator(tensors)), network.maps)
+    state = _matched(_layers(_generator(read_checkpoint(weights).tensors)), network.maps)
     network.maps.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
     return network
 
@@ -77,9 +67,9 @@ def _generator(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             found.setdefault(f"{before}{mark}"[1:], {})[own] = array
     if not found:
         has = f": it has {few(list(tensors))}" if tensors else ""
-        raise BrokenCheckpoint(f"it holds no weights named {_GENERATOR}{has}")
+        raise Broken(f"it holds no weights named {_GENERATOR}{has}")
     if len(found) > 1:
-        raise BrokenCheckpoint(f"it holds {len(found)} generators, {few(list(found))}, not one")
+        raise Broken(f"it holds {len(found)} generators, {few(list(found))}, not one")
     return next(iter(found.values()))
 
 
@@ -91,7 +81,7 @@ def _layers(tensors: dict[str, np.ndarray]) -> _Layers:
         layers.setdefault(layer, {})[part] = array
     for layer, parts in layers.items():
         if set(parts) != set(_PARTS):
-            raise BrokenCheckpoint(f"{_shown(layer)} has {few(sorted(parts))}, not weight and bias alone")
+            raise Broken(f"{_shown(layer)} has {few(sorted(parts))}, not weight and bias alone")
     return layers
 
 
@@ -103,7 +93,7 @@ def _matched(layers: _Layers, maps) -> dict[str, np.ndarray]:
     state = maps.state_dict()
     own = list(dict.fromkeys(name.rpartition(".")[0] for name in state))
     if len(layers) != len(own):
-        raise BrokenCheckpoint(f"its generator has {len(layers)} convolutions, and Table 2's has {len(own)}")
+        raise Broken(f"its generator has {len(layers)} convolutions, and Table 2's has {len(own)}")
     faults = []
     for order in (own, sorted(own, key=lambda name: name.endswith(".last"))):
         fault = _first_misfit(layers, order, state)
@@ -115,7 +105,7 @@ def _matched(layers: _Layers, maps) -> dict[str, np.ndarray]:
             }
         faults.append(fault)
     _, misfit = max(faults)  # of the order that goes further
-    raise BrokenCheckpoint(misfit)
+    raise Broken(misfit)
 
 
 def _first_misfit(layers: _Layers, order: list[str], state) -> tuple[int, str] | None:
@@ -133,33 +123,9 @@ def _single(array: np.ndarray, name: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         single = array.astype(np.float32)
     if not np.isfinite(single).all():
-        raise BrokenCheckpoint(f"{_shown(name)} is not finite")
+        raise Broken(f"{_shown(name)} is not finite")
     return single
 
 
 def _shown(layer: str) -> str:
     return _GENERATOR + few([layer])
-
-
-def _onnx(network, metadata: dict[str, str]) -> bytes:
-    import torch
-
-    from extreme3d_ros.networks.published_bump import SIZE
-
-    return export(network, torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8), ["mask", "bump"], metadata)
-
-
-def _checked(network, data: bytes) -> bytes:
-    """The ONNX file, if ONNX Runtime gives what PyTorch gives."""
-    import torch
-
-    from extreme3d_ros.networks.bump import HIGHEST
-    from extreme3d_ros.networks.published_bump import SIZE
-
-    image = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
-    got = run(data, image)
-    with torch.no_grad():
-        mask, bump = (value.numpy() for value in network(torch.from_numpy(image)))
-    require_close(got["mask"], mask, TOLERANCE)
-    require_close(got["bump"] / HIGHEST, bump / HIGHEST, TOLERANCE)
-    return data

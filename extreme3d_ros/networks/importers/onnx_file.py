@@ -1,4 +1,4 @@
-"""What the importers of networks have in common: the checkpoint announced, the ONNX file made and compared."""
+"""A published network made an ONNX file: its checkpoint announced, read, exported, and the result compared."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,27 +17,48 @@ import numpy as np
 
 from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.errors import ModelFileError, reason
-from extreme3d_ros.networks.importers.process import BrokenCheckpoint
+from extreme3d_ros.untrusted.broken import Broken, importing
 from extreme3d_ros.untrusted.npz import LARGEST
 from extreme3d_ros.untrusted.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 _OPSET = 17
 
 
-@contextmanager
-def telling(name: str, weights: Path, wanted: str) -> Iterator[None]:
-    """Makes what goes wrong while a network is imported a ModelFileError. wanted: the files that it is made from."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ModelFileError(f"no {error.filename}: give {wanted}") from None
-    except OSError as error:
-        raise ModelFileError(f"{error.filename or weights} cannot be read ({reason(error)}): give {wanted}") from None
-    except BrokenCheckpoint as error:
-        raise ModelFileError(f"{weights} cannot be imported as {name} ({reason(error)}): give {wanted}") from None
+#: How far ONNX Runtime's numbers may lie from PyTorch's, as a part of the largest.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Published:
+    """A network of the CVPR 2018 release. name: of what is made of it; file: of its weights; wanted: all its files, for
+    messages; given, answer: its input, `image`, and its outputs in words; outputs: their names, and what the largest
+    number of each is at least taken for."""
+
+    name: str
+    file: str
+    wanted: str
+    given: str
+    answer: str
+    outputs: dict[str, float]
+
+
+def import_published(
+    published: Published, path: Path | str, read: Callable[[Path], nn.Module], image: np.ndarray
+) -> bytes:
+    """The ONNX file. path: of the weights, or of the folder that holds them; read: of the weights' path the network,
+    ready to run; image: any that it takes. Raises ModelFileError."""
+    path = Path(path)
+    weights = path / published.file if path.is_dir() else path
+    with importing(published.name, weights, f"the CVPR 2018 release's {published.wanted}"):
+        metadata = _metadata(published, weights, announce(weights))
+        _require_packages()
+        network = read(weights)
+        data = _exported(network, image, list(published.outputs), metadata)
+        _require_close(data, network, image, published.outputs)
+        return data
 
 
 def announce(path: Path) -> str:
@@ -52,7 +73,7 @@ def announce(path: Path) -> str:
     return digest
 
 
-def require_packages() -> None:
+def _require_packages() -> None:
     """Raises ModelFileError where a package is missing that importing takes."""
     missing = [name for name in ("torch", "onnx", "onnxruntime") if not find_spec(name)]
     if missing:
@@ -66,11 +87,19 @@ def few(names: list[str]) -> str:
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def export(network: nn.Module, image: Tensor, outputs: list[str], metadata: dict[str, str]) -> bytes:
-    """A network as an ONNX file. image: one like its only input, `image`; outputs: their names.
+def _metadata(published: Published, weights: Path, digest: str) -> dict[str, str]:
+    return {
+        "name": published.name,
+        "origin": f"{weights.name} of Tran et al., CVPR 2018, converted by extreme3d_ros",
+        "source_sha256": digest,
+        "input": published.given,
+        "output": published.answer,
+    }
 
-    Its weights are in single precision: halves would take half the disk, and hide a wrong export behind their rounding.
-    """
+
+def _exported(network: nn.Module, image: np.ndarray, outputs: list[str], metadata: dict[str, str]) -> bytes:
+    """Its weights are in single precision: halves would take half the disk, and hide a wrong export behind their
+    rounding."""
     import onnx
     import torch
 
@@ -80,35 +109,25 @@ def export(network: nn.Module, image: Tensor, outputs: list[str], metadata: dict
         warnings.simplefilter("ignore", DeprecationWarning)
         settings: dict[str, Any] = {"input_names": ["image"], "output_names": outputs, "dynamo": False}
         try:
-            torch.onnx.export(network, (image,), data, opset_version=_OPSET, **settings)
+            torch.onnx.export(network, (torch.from_numpy(image),), data, opset_version=_OPSET, **settings)
         except RuntimeError as error:
-            raise BrokenCheckpoint(f"its layers do not fit together: {reason(error)}") from None
+            raise Broken(f"its layers do not fit together: {reason(error)}") from None
     model = onnx.load_from_string(data.getvalue())
     onnx.helper.set_model_props(model, metadata)
     return model.SerializeToString()
 
 
-def origin(name: str, weights: Path, digest: str, given: str, answer: str) -> dict[str, str]:
-    """Metadata of a network: what it was made of, and in words what it takes and gives."""
-    return {
-        "name": name,
-        "origin": f"{weights.name} of Tran et al., CVPR 2018, converted by extreme3d_ros",
-        "source_sha256": digest,
-        "input": given,
-        "output": answer,
-    }
+def _require_close(data: bytes, network: nn.Module, image: np.ndarray, outputs: dict[str, float]) -> None:
+    """Raises Broken where ONNX Runtime's numbers are off PyTorch's."""
+    import torch
 
-
-def run(data: bytes, image: np.ndarray) -> dict[str, np.ndarray]:
-    """What ONNX Runtime gives for an ONNX file's bytes."""
     with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
         file.write(data)
         file.flush()
-        return OnnxEngine(Path(file.name))(image=image)
-
-
-def require_close(got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
-    """Raises BrokenCheckpoint where ONNX Runtime's numbers are off PyTorch's."""
-    off = np.abs(got - want).max()
-    if not off <= tolerance:
-        raise BrokenCheckpoint(f"ONNX Runtime's result is off PyTorch's by {off:.2g}")
+        got = OnnxEngine(Path(file.name))(image=image)
+    with torch.no_grad():
+        wanted = [value.numpy() for value in network(torch.from_numpy(image))]
+    for (name, least), want in zip(outputs.items(), wanted):
+        off = np.abs(got[name] - want).max() / max(least, np.abs(want).max())
+        if not off <= TOLERANCE:
+            raise Broken(f"ONNX Runtime's {name} is off PyTorch's by {off:.2g}")

@@ -45,7 +45,7 @@ class CarefulLook:
         Were less demanded of it than of a new one, what was taken for a face once would be taken for it forever.
         """
         mesh = self._mesh(image, around(points), closer=False)
-        return self._judged(image, box_of(mesh.points[:, :2], mesh.presence), [lambda region: [region], _regions])
+        return self._judged(image, expected_box(mesh.points[:, :2], mesh.presence), [lambda region: [region], _regions])
 
     def _judged(
         self, image: Pyramid, box: Box, ways: list[Callable[[Region], Iterable[Region]]]
@@ -84,7 +84,7 @@ def disagreement(points: np.ndarray, six: np.ndarray, side: float) -> float:
     return float(np.linalg.norm(_six(points) - six, axis=1).mean() / side)
 
 
-def box_of(points: np.ndarray, score: float) -> Box:
+def expected_box(points: np.ndarray, score: float) -> Box:
     """What a detector should have said of a face with these points (468, 2)."""
     region = around(points)
     return Box(score, np.array([region.x, region.y]), region.side / MARGIN, _six(points))

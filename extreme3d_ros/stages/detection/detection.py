@@ -14,7 +14,7 @@ import numpy as np
 
 from extreme3d_ros.records import Face
 from extreme3d_ros.stages.detection.boxes import Box, full_range, overlap, short_range
-from extreme3d_ros.stages.detection.careful import CarefulLook, box_of, disagreement
+from extreme3d_ros.stages.detection.careful import CarefulLook, disagreement, expected_box
 from extreme3d_ros.stages.detection.mesh import Mesh, MeshNetwork, around
 from extreme3d_ros.stages.detection.region import Pyramid, Region
 
@@ -71,7 +71,7 @@ class Detection:
         """What one pass of the short-range detector shows; it looks no closer at faces that are known already."""
         boxes = self._short(image, image.whole, _CANDIDATE)[:_MOST_FACES]
         points = [face.points + _TO_CORNER for face in known]
-        places = [box_of(each, 1.0) for each in points]
+        places = [expected_box(each, 1.0) for each in points]
         others = [box for box in boxes if not any(box.same_place(place) for place in places)]
         easy = [self._easy(image, box) for box in others]
         doubtful = [box for box, face in zip(others, easy) if face is None]
@@ -108,10 +108,6 @@ class Detection:
         """A careful look at where a face was; None where there is none."""
         looked = self._careful.again(image, face.points + _TO_CORNER)
         return _face(*looked) if looked else None
-
-    def close(self) -> None:
-        """Frees the networks; nothing else may be called afterwards."""
-        del self._short, self._full, self._mesh, self._careful
 
     def _easy(self, image: Pyramid, box: Box) -> Face | None:
         """The face of a box, or None where that is not plain to see.
@@ -160,9 +156,7 @@ class Detection:
 
 
 def _face(mesh: Mesh, score: float) -> Face:
-    points = mesh.points[:, :2] - _TO_CORNER
-    (x, y), (w, h) = points.min(0).tolist(), np.ptp(points, axis=0).tolist()
-    return Face((x, y, w, h), points, score)
+    return Face(mesh.points[:, :2] - _TO_CORNER, score)
 
 
 def _agree(box: Box, points: np.ndarray, most: float) -> bool:

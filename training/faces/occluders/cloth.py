@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.faces.noise import octaves
-from training.faces.occluders.layers import Layer, canvas, cloth_color, curve, grain, pattern, soft, stroke
+from training.faces.occluders.layers import Layer, canvas, cloth_color, curve, grain, pattern, plain, soft, stroke
 from training.faces.occluders.place import Look, Place
 from training.faces.occluders.relief import lambert
 from training.faces.occluders.surface import sheet
@@ -37,9 +37,9 @@ def mask(place: Place, look: Look, rng):
             return np.asarray(base) * np.maximum(look.level * shade * wrinkles, 0)
 
         shift = look.towards(0.04 * place.unit)
-        band = np.mean([0.8, 0.8, 0.8]) if kind != "cloth" else color
+        band = 0.8 if kind != "cloth" else color
         return [
-            Layer(_loops(place, size), lambda box: np.broadcast_to(band * look.level, (*box.size, 3)), 0.3, 2.0),
+            Layer(_loops(place, size), plain(band * look.level), 0.3, 2.0),
             Layer(seen.alpha, paint, 0.5, 0.035 * place.unit, shift),
         ]
 

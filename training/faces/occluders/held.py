@@ -7,7 +7,7 @@ import numpy as np
 
 from training.faces.noise import octaves, random_texture, smooth_noise
 from training.faces.occluders.hands import hand_color
-from training.faces.occluders.layers import Layer, canvas, cloth_color, curve, fill, grain, soft, stroke
+from training.faces.occluders.layers import Layer, canvas, cloth_color, curve, fill, grain, plain, soft, stroke
 from training.faces.occluders.place import Look, Place
 from training.faces.occluders.relief import Relief, gloss, lambert
 
@@ -131,10 +131,8 @@ def _studio(place: Place, look: Look, rng):
             outline = at + shift + 1.9 * r * np.column_stack([0.9 * np.cos(angle), np.sin(angle)])
             fill(disc, outline)
             stroke(ring, outline, 0.14 * r, closed=True)
-            dark = np.full(3, 0.02) * look.level
-            plain = lambda box: np.broadcast_to(dark, (*box.size, 3))  # noqa: E731
-            layers.append(Layer(0.62 * soft(disc, blur), plain, 0.1))
-            layers.append(Layer(soft(ring, blur), plain, 0.2))
+            dark = plain(np.full(3, 0.02) * look.level)
+            layers += [Layer(0.62 * soft(disc, blur), dark, 0.1), Layer(soft(ring, blur), dark, 0.2)]
         return layers
 
     return draw

@@ -49,6 +49,11 @@ class Layer:
     shift: Sequence[float] = (0.0, 0.0)
 
 
+def plain(color) -> Callable[[Box], np.ndarray]:
+    """The paint of one colour (3,), linear."""
+    return lambda box: np.broadcast_to(color, (*box.size, 3))
+
+
 def hidden_by(layers: Sequence[Layer], size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool: where less than half is seen through all of them."""
     through = np.ones(size, np.float32)

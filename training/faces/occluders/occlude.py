@@ -28,17 +28,7 @@ KINDS = {
     "scarf": 0.03,
     "thing": 0.07,
 }
-_MAKERS = {
-    "hand": hand,
-    "sunglasses": sunglasses,
-    "glasses": glasses,
-    "hair": hair,
-    "hat": hat,
-    "microphone": microphone,
-    "mask": mask,
-    "scarf": scarf,
-    "thing": thing,
-}
+_MAKERS = {make.__name__: make for make in (hand, sunglasses, glasses, hair, hat, microphone, mask, scarf, thing)}
 #: What is worn lies on the head, nearest first; all else is before it.
 _ORDER = ("hair", "glasses", "sunglasses", "mask", "scarf", "hat", "microphone", "thing", "hand")
 #: How many times its natural size a thing is at most: what is worn hardly varies.

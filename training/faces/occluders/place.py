@@ -8,7 +8,7 @@ import numpy as np
 
 from extreme3d_ros.camera import Camera
 from training.face_model.render import View
-from training.faces.skin import HAIR_COLORS
+from training.faces.hair import hair_color
 
 #: Where hair usually is, metres in the head's frame.
 _SCALP = np.array([[0.0, 0.13, 0.065], [0.045, 0.115, 0.065], [-0.045, 0.115, 0.065], [0.075, 0.09, 0.02]])
@@ -69,7 +69,7 @@ def look_of(picture: np.ndarray, face: np.ndarray, place: Place, rng) -> Look:
     """picture: (H, W, 3) linear; face: (H, W) bool."""
     y, x = np.nonzero(face[::4, ::4])
     if len(x) < 8:
-        return Look(np.array([0.35, 0.22, 0.16]), 1.0, np.array([0.0, -0.5, 0.87]), _hair_color(rng))
+        return Look(np.array([0.35, 0.22, 0.16]), 1.0, np.array([0.0, -0.5, 0.87]), hair_color(rng))
     colors = picture[::4, ::4][y, x]
     tone = np.median(colors, axis=0)
     grey = np.log(colors.mean(1) + 0.02)
@@ -86,13 +86,8 @@ def _hair_of(picture, place: Place, tone, level, rng):
     spots = np.rint(place.project(_SCALP)).astype(int)
     inside = (spots >= 2).all(1) & (spots < np.array(place.size[::-1]) - 2).all(1)
     if not inside.any() or rng.random() < 0.12:
-        return _hair_color(rng) * level
+        return hair_color(rng) * level
     color = np.median([picture[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).mean(0) for x, y in spots[inside]], axis=0)
     tinge = np.abs(color / (color.sum() + 1e-6) - tone / (tone.sum() + 1e-6)).max()
     bald = tinge < 0.06 and color.mean() > 0.45 * tone.mean()
-    return _hair_color(rng) * level if bald else color
-
-
-def _hair_color(rng):
-    a, b = HAIR_COLORS[rng.choice(len(HAIR_COLORS), 2)]
-    return (a + (b - a) * rng.random()) * rng.uniform(0.5, 1.3)
+    return hair_color(rng) * level if bald else color

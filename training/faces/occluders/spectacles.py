@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from training.faces.noise import smooth_noise
-from training.faces.occluders.layers import Layer, box_of, canvas, cloth_color, fill, soft, stroke
+from training.faces.occluders.layers import Layer, box_of, canvas, cloth_color, fill, plain, soft, stroke
 from training.faces.occluders.place import Look, Place
 
 _TINTS = np.array(
@@ -36,10 +36,7 @@ def glasses(place: Place, look: Look, rng):
     def draw(size):
         some = _scaled(frame, size)
         lenses = _lenses(place, some)
-        return [
-            Layer(lenses * glare * streaks, lambda box: np.broadcast_to(sky, (*box.size, 3)), 0.0),
-            *rims.layers(some, lenses),
-        ]
+        return [Layer(lenses * glare * streaks, plain(sky), 0.0), *rims.layers(some)]
 
     return draw
 
@@ -59,7 +56,7 @@ def sunglasses(place: Place, look: Look, rng):
         lenses = _lenses(place, some)
         box = box_of(lenses)
         if box is None:
-            return rims.layers(some, lenses)
+            return rims.layers(some)
         x, y = box.grid()
         down = np.zeros(place.size, np.float32)
         box.cut(down)[:] = np.clip((y - box.top) / max(box.size[0], 1), 0, 1)
@@ -73,7 +70,7 @@ def sunglasses(place: Place, look: Look, rng):
 
         shift = look.towards(0.05 * place.unit) + [0, 0.05 * place.unit]
         alpha = lenses * (above + (below - above) * down)
-        return [Layer(alpha, paint, 0.4, 0.05 * place.unit, shift), *rims.layers(some, lenses)]
+        return [Layer(alpha, paint, 0.4, 0.05 * place.unit, shift), *rims.layers(some)]
 
     return draw
 
@@ -93,7 +90,7 @@ class _Rims:
         self.pads = thin and rng.random() < 0.8
         self.blur = rng.uniform(0.35, 0.7)
 
-    def layers(self, frame: _Frame, lenses) -> list[Layer]:
+    def layers(self, frame: _Frame) -> list[Layer]:
         drawn = canvas(self.place.size)
         for outline in frame.outlines:
             if self.half:

@@ -9,6 +9,7 @@ from training.faces.noise import random_texture
 from training.faces.occluders.held import blob
 from training.faces.occluders.layers import Layer, canvas, cloth_color, curve, fill, grain, rounded, soft, stroke
 from training.faces.occluders.place import Look, Place
+from training.faces.scene import star
 
 
 def thing(place: Place, look: Look, rng):
@@ -41,9 +42,7 @@ def _filled(place: Place, points):
 
 
 def _polygon(place: Place, look: Look, rng):
-    at, corners = place.points[rng.integers(0, 68)], rng.integers(3, 12)
-    angle, reach = np.sort(rng.uniform(0, 2 * np.pi, corners)), rng.uniform(0.45, 1.3, corners)
-    outline = 0.7 * place.unit * reach[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    at, outline = place.points[rng.integers(0, 68)], star(rng, 0.7 * place.unit)
     return _textured(place, look, rng, lambda size: _filled(place, at + size * outline))
 
 
