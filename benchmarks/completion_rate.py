@@ -45,15 +45,15 @@ class Player(Viewer):
         from std_msgs.msg import Header
         from visualization_msgs.msg import Marker
 
-        from extreme3d_ros.messages.observation import TOPICS, observation_to_messages
+        from extreme3d_ros.messages.observation import NEEDED, observation_to_messages
         from extreme3d_ros.nodes.qos import MESH, OBSERVATION
         from extreme3d_ros.nodes.transport import make_room
 
         make_room()
         super().__init__()
-        self._publishers = {name: self.node.create_publisher(kind, name, OBSERVATION) for name, kind in TOPICS.items()}
+        self._publishers = {name: self.node.create_publisher(kind, name, OBSERVATION) for name, kind in NEEDED.items()}
         made = observation_to_messages(seen, Header(frame_id="camera"))
-        self._messages = {name: make() for name, make in made.items()}
+        self._messages = {name: made[name]() for name in NEEDED}
         self._ages: list[float] = []
         self.watch(Marker, "mesh", lambda serialized: self._ages.append(age_ms(serialized)), MESH)
 

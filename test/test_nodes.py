@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from extreme3d_ros.messages.images import layer_to_image  # noqa: E402
-from extreme3d_ros.messages.observation import TOPICS, observation_to_messages  # noqa: E402
+from extreme3d_ros.messages.observation import NEEDED, observation_to_messages  # noqa: E402
 from extreme3d_ros.nodes.completion_node import CompletionNode  # noqa: E402
 from extreme3d_ros.nodes.face_node import FaceNode  # noqa: E402
 from extreme3d_ros.nodes.qos import MESH, OBSERVATION  # noqa: E402
@@ -60,7 +60,7 @@ def test_observations_of_no_use_are_told_once_and_do_no_harm(make_bench, capfd):
     seen = received(vertices=np.ones((5, 3), np.float32), t=np.ones(3))
     bench.listen(Marker, "/mesh", MESH)
     make_publisher = bench.node.create_publisher
-    publishers = {topic: make_publisher(kind, f"/{topic}", OBSERVATION) for topic, kind in TOPICS.items()}
+    publishers = {topic: make_publisher(kind, f"/{topic}", OBSERVATION) for topic, kind in NEEDED.items()}
     assert bench.wait(lambda: all(p.get_subscription_count() for p in publishers.values()))
 
     def changed(topic, **fields):
@@ -73,7 +73,8 @@ def test_observations_of_no_use_are_told_once_and_do_no_harm(make_bench, capfd):
     def tells(line, change):
         def told():
             header = Header(stamp=bench.node.get_clock().now().to_msg())
-            messages = {topic: make() for topic, make in observation_to_messages(seen, header).items()}
+            makers = observation_to_messages(seen, header)
+            messages = {topic: makers[topic]() for topic in NEEDED}
             change(messages)
             for topic, message in messages.items():
                 publishers[topic].publish(message)
