@@ -104,8 +104,9 @@ def soft_symmetry(made: dict) -> Iterator[Row]:
         yaws = sorted({yaw for yaw, _ in found} - {0})
         ours, theirs = (float(np.mean([found[yaw, way]["mm"] for yaw in yaws])) for way in ("poisson", "paper"))
         yield Row(f"turned side, {title}, yaw {yaws[0]} to {yaws[-1]}: mm off", ours, peer, theirs)
-    for vertices in dict.fromkeys(row["vertices"] for row in made["times"]):
-        ms = {row["what"]: row["ms"] for row in made["times"] if row["vertices"] == vertices}
+    times = [row for row in made["times"] if "vertices" in row]
+    for vertices in dict.fromkeys(row["vertices"] for row in times):
+        ms = {row["what"]: row["ms"] for row in times if row["vertices"] == vertices}
         yield Row(f"soft symmetry, {vertices:,} vertices, ms", ms["poisson"], peer + ", SciPy", ms["paper, Eq. 9"])
 
 

@@ -1,4 +1,4 @@
-"""What the shipped networks cost on this CPU under ONNX Runtime, and under OpenVINO where it is installed.
+"""What the shipped networks cost on this CPU under ONNX Runtime's settings, and under OpenVINO where it is installed.
 
     .venv/bin/python -m benchmarks.engines [--rounds 40]
 
@@ -10,7 +10,7 @@ ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI OpenVINO, but not ONNX Runtime, works as on 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import onnxruntime as ort
 from benchmarks.clocks import of_machine
 from benchmarks.command import markdown, parser_of
 from extreme3d_ros.cli.bench import vga
-from extreme3d_ros.engines import Engine, OnnxEngine
+from extreme3d_ros.engines import OnnxEngine
 from extreme3d_ros.engines.fewer_bits import quantised_path
 from extreme3d_ros.engines.openvino import OpenVinoEngine
 from extreme3d_ros.face_model import load_face_model
@@ -30,15 +30,47 @@ from extreme3d_ros.pipeline import FastPath
 from extreme3d_ros.stages import bump_network, foundation_network
 
 Arrays = dict[str, np.ndarray]
+Way = Callable[..., Arrays]
 NETWORKS = {"bump": bump_network.DEFAULT_NETWORK, "foundation": foundation_network.DEFAULT_NETWORK}
 OWN = "the package's own"
+_LEVEL = ort.GraphOptimizationLevel
+#: Changes to the package's own setting: attributes of the session's options, entries of its configuration.
+SETTINGS: dict[str, tuple[dict, dict]] = {
+    "1 thread": ({"intra_op_num_threads": 1}, {}),
+    "4 threads": ({"intra_op_num_threads": 4}, {}),
+    "threads spin": ({}, {"session.intra_op.allow_spinning": "1"}),
+    "graph as it is": ({"graph_optimization_level": _LEVEL.ORT_DISABLE_ALL}, {}),
+    "graph basic": ({"graph_optimization_level": _LEVEL.ORT_ENABLE_BASIC}, {}),
+    "graph extended": ({"graph_optimization_level": _LEVEL.ORT_ENABLE_EXTENDED}, {}),
+    "branches in parallel": ({"execution_mode": ort.ExecutionMode.ORT_PARALLEL, "inter_op_num_threads": 2}, {}),
+    "no memory pattern": ({"enable_mem_pattern": False}, {}),
+    "no arena": ({"enable_cpu_mem_arena": False}, {}),
+    "denormals are zero": ({}, {"session.set_denormal_as_zero": "1"}),
+    "no prepacking": ({}, {"session.disable_prepacking": "1"}),
+    "dynamic blocks": ({}, {"session.dynamic_block_base": "4"}),
+}
 #: Seconds after a run; and cores that others may take in a round that counts.
 _SETTLE, _QUIET = 0.01, 0.1
 
 
-def candidates(path: Path) -> Iterator[tuple[str, Engine]]:
+def session(path: Path, attributes: dict, entries: dict) -> Way:
+    """A network under changed settings."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    for name, value in ({"intra_op_num_threads": 2} | attributes).items():
+        setattr(options, name, value)
+    for name, value in ({"session.intra_op.allow_spinning": "0"} | entries).items():
+        options.add_session_config_entry(name, value)
+    made = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in made.get_outputs()]
+    return lambda **inputs: dict(zip(names, made.run(names, inputs)))
+
+
+def candidates(path: Path) -> Iterator[tuple[str, Way]]:
     """Every way to run a network, by name; in 8 bits where there is such a version beside it."""
     yield OWN, OnnxEngine(path)
+    for name, (attributes, entries) in SETTINGS.items():
+        yield name, session(path, attributes, entries)
     eight_bits = quantised_path(path)
     if eight_bits.exists():
         yield eight_bits.stem, OnnxEngine(eight_bits)
@@ -62,7 +94,7 @@ def inputs_of(network: str) -> Arrays:
     return {name: np.ascontiguousarray(value) for name, value in shown[0].items()}
 
 
-def measure(ways: dict[str, Engine], inputs: Arrays, rounds: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def measure(ways: dict[str, Way], inputs: Arrays, rounds: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """{way: (R, 2) wall and CPU ms} of the quiet rounds, of all where there are none; and what others took in those
     rounds, (R,) cores."""
     times = {name: [] for name in ways}
@@ -79,7 +111,7 @@ def measure(ways: dict[str, Engine], inputs: Arrays, rounds: int) -> tuple[dict[
     return {name: np.array(found)[3:][kept] for name, found in times.items()}, taken[kept]
 
 
-def _timed(engine: Engine, inputs: Arrays) -> tuple[float, float]:
+def _timed(engine: Way, inputs: Arrays) -> tuple[float, float]:
     cpu, start = time.process_time(), time.perf_counter()
     engine(**inputs)
     wall = time.perf_counter() - start

@@ -76,10 +76,13 @@ class Cases:
         wish = Wish(size=(480, 480), share=0.0, yaw=sign * yaw, most_pitch=15.0, near=(0.6, 0.8))
         return self.generator(seed, wish)
 
-    def known(self, made: Rendered, seed: int, name: str) -> Case:
-        """A face that is the picture's true one, posed as it is, with known details: "symmetric", "own" or "turned"."""
+    def known(self, made: Rendered, seed: int, name: str, size: int = CROP_SIZE) -> Case:
+        """A face that is the picture's true one, posed as it is, with known details: "symmetric", "own" or "turned".
+
+        size: of the crop, pixels.
+        """
         foundation = Foundation(made.vertices, made.R, made.t)
-        crop = self._crop(made)
+        crop = self._crop(made, size)
         details = self._details(made, seed)
         if name != "own":
             details = self._like(details, crop, foundation)
@@ -99,12 +102,14 @@ class Cases:
         truth = self._with(scale * made.vertices @ R.T + t, scale * self._details(made, seed))
         return {FOUND: Case(o.crop, o.foundation, o.layers.bump, o.layers.occlusion, o.surface, truth)}
 
-    def _crop(self, made):
+    def _crop(self, made, size):
         """The crop that the true landmarks frame."""
         points = self.model.landmarks68.on(self.model.faces, made.vertices)
         to_image = framing(made.camera.project(points))
-        camera = made.camera.crop(to_image, CROP_SIZE, CROP_SIZE)
-        return Crop(resample(made.image, to_image, CROP_SIZE), camera, to_image)
+        # Pixels of any size cover the same: centres lie half a pixel inside.
+        step = CROP_SIZE / size
+        to_image = to_image @ np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1]])
+        return Crop(resample(made.image, to_image, size), made.camera.crop(to_image, size, size), to_image)
 
     def _details(self, made: Rendered, seed: int) -> np.ndarray:
         """Heights (N,) of the generator's details at the dense mesh's vertices, metres along the normals."""

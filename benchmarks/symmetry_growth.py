@@ -1,4 +1,4 @@
-"""How the time of soft symmetry grows with the mesh's vertices, beside the paper's procedure."""
+"""How the time of soft symmetry grows with the crop's pixels and the mesh's vertices, beside the paper's procedure."""
 
 from __future__ import annotations
 
@@ -12,31 +12,42 @@ from benchmarks.clocks import milliseconds
 from benchmarks.command import markdown
 from benchmarks.cross_fade import CrossFade
 from benchmarks.symmetry_cases import Case, Cases
-from benchmarks.symmetry_ways import Paper, applied
+from benchmarks.symmetry_ways import Paper, applied, ways
 from extreme3d_ros.face_model.model import FaceModel
 from extreme3d_ros.face_model.topology import Topology, dense_topology, sparse_topology
 from extreme3d_ros.face_model.twins import edge_twins
 from extreme3d_ros.geometry.subdivision import loop, unique_edges
 from extreme3d_ros.stages.soft_symmetry import SoftSymmetry
+from extreme3d_ros.stages.surface import SurfaceRaster
+from extreme3d_ros.stages.zipper import finish
 
+_SIZES = (256, 512, 1024)
 _FEWER = 5000
 _YAW = 45
 _RUNS = 5
 
 
 def times(cases: Cases, seed: int) -> list[dict]:
-    """Milliseconds of the processor, medians: rows of {"vertices", "what", "ms"}."""
-    case = cases.known(cases.rendered(seed, _YAW), seed, "symmetric")
-    return [row for topology in topologies(cases.model) for row in _of_vertices(topology, case)]
+    """Milliseconds of the processor, medians: rows of {"pixels", "vertices", "what", "ms"}."""
+    made = cases.rendered(seed, _YAW)
+    return [row for size in _SIZES for row in _of_pixels(cases, cases.known(made, seed, "symmetric", size), size)] + [
+        row
+        for topology in topologies(cases.model)
+        for row in _of_vertices(topology, cases.known(made, seed, "symmetric"))
+    ]
 
 
 def time_table(rows: list[dict]) -> str:
-    """Times as markdown, a row for each mesh."""
-    whats = list(dict.fromkeys(row["what"] for row in rows))
-    ms: dict[int, list[str]] = {}
-    for row in rows:
-        ms.setdefault(row["vertices"], []).append(f"{row['ms']:.1f}")
-    return markdown(["vertices", *whats], ([str(count), *of] for count, of in ms.items()))
+    """Times as markdown, a row for each size of the crop and of the mesh."""
+    blocks = []
+    for by in ("pixels", "vertices"):
+        mine = [row for row in rows if by in row]
+        whats = list(dict.fromkeys(row["what"] for row in mine))
+        ms: dict[int, list[str]] = {}
+        for row in mine:
+            ms.setdefault(row[by], []).append(f"{row['ms']:.1f}")
+        blocks.append(markdown([by, *whats], ([str(size), *of] for size, of in ms.items())))
+    return "\n\n".join(blocks)
 
 
 def topologies(model: FaceModel) -> list[Topology]:
@@ -66,6 +77,16 @@ def finer(model: FaceModel, dense: Topology) -> Topology:
     twins = edge_twins(edges, dense.mirror, dense.from_foundation @ model.mean)
     mirror = np.concatenate([dense.mirror, count + twins]).astype(np.int32)
     return Topology(faces, unique_edges(faces), mirror, (matrix @ dense.from_foundation).tocsr())
+
+
+def _of_pixels(cases: Cases, case: Case, size: int) -> list[dict]:
+    dense, raster = cases.dense, SurfaceRaster(cases.model)
+    detailed = SoftSymmetry(dense)(*case.given)
+    calls = {way: partial(make, case) for way, make in ways(cases.model, dense).items()}
+    calls["raster"] = partial(raster, case.foundation, case.crop)
+    calls["finish"] = partial(finish, detailed, dense, case.crop)
+    spent = milliseconds(calls, _RUNS)
+    return [{"pixels": size, "what": what, "ms": ms} for what, ms in spent.items()]
 
 
 def _of_vertices(topology: Topology, case: Case) -> list[dict]:
